@@ -1,0 +1,196 @@
+/**
+ * The arena's header and the tables behind it: where everything stands.
+ *
+ *   page 0      header: identity, geometry, arena lock, free lists
+ *   then        root area: words that belong to the rooms above (grace periods, directory)
+ *   then        cache table: one descriptor for each slab cache
+ *   then        slot table: one record for each thread, with its magazines
+ *   then        page table: four words for each page of the arena
+ *   firstPage.. pages, handed out by the buddy allocator
+ *
+ * Law table
+ *   word                          class
+ *   MAGIC .. ROOT_WORDS, ID       immutable once the arena is formatted (before its first handle leaves)
+ *   ARENA_LOCK                    atomic (robust mutex)
+ *   SLOTS_USED, NEXT_THREAD       atomic
+ *   FREE_LISTS, FREE_PAGES, LEAST_FREE_PAGES   locked by ARENA_LOCK
+ *
+ * Guarantee: `openLayout` accepts exactly the buffers that `formatArena` of the same format
+ * version made, whole; anything else is refused with a precise error and nothing is written.
+ */
+
+import { type Address, PAGE_BYTES, PAGE_WORDS } from "./address.js";
+import { ArenaFormatError, ArenaOptionsError } from "./errors.js";
+import type { Memory } from "./memory.js";
+
+/** "QSCE" */
+const MAGIC = 0x51534345;
+/** Raised whenever a word of the layout changes its place or meaning. */
+export const FORMAT_VERSION = 1;
+
+const at = (word: number): Address => word as Address;
+
+/** Addresses of the header's words. */
+export const Header = {
+  MAGIC: 0 as Address,
+  VERSION: 1 as Address,
+  PAGES: 2 as Address,
+  SLOTS: 3 as Address,
+  CACHES: 4 as Address,
+  ROOT_WORDS: 5 as Address,
+  ID: 6 as Address, // two words, random: the same arena in two threads, though their buffer objects differ
+  CHECKSUM: 8 as Address,
+  ARENA_LOCK: 32 as Address,
+  SLOTS_USED: 64 as Address, // one more than the highest slot ever claimed: bounds every scan
+  NEXT_THREAD: 65 as Address, // thread numbers where the platform has none
+  FREE_LISTS: 96 as Address, // a page number for each of the 11 orders
+  FREE_PAGES: 107 as Address,
+  LEAST_FREE_PAGES: 108 as Address, // low-water mark
+} as const;
+
+const HEADER_WORDS = 128;
+/** Words of a cache descriptor. */
+export const CACHE_WORDS = 32;
+/** Words of a page's entry in the page table. */
+export const PAGE_ENTRY_WORDS = 4;
+/** Words of a magazine: a count and its objects. */
+export const MAGAZINE_WORDS = 32;
+/** Words of a slot before its magazines: three cache lines of 128 bytes. */
+export const SLOT_HEAD_WORDS = 96;
+
+const LIMITS = { slots: 1023, caches: 1024, bytes: 2 ** 32 } as const;
+
+/** Geometry of an arena; sizes in words unless the name says otherwise. */
+export interface Layout {
+  readonly pages: number;
+  readonly slots: number;
+  readonly caches: number;
+  readonly root: Address;
+  readonly rootWords: number;
+  readonly cacheTable: Address;
+  readonly slotTable: Address;
+  readonly slotWords: number;
+  readonly pageTable: Address;
+  /** First page that the buddy allocator hands out. */
+  readonly firstPage: number;
+}
+
+/** What `formatArena` needs to know. */
+export interface ArenaOptions {
+  /** Most threads attached at once; default 32, at most 1023. */
+  readonly slots?: number;
+  /** Most slab caches; default 64, at most 1024. */
+  readonly caches?: number;
+  /** Words of the root area, zeroed, for the rooms above; default 0. */
+  readonly rootWords?: number;
+}
+
+function layoutFor(pages: number, slots: number, caches: number, rootWords: number): Layout {
+  const line = (words: number): number => Math.ceil(words / 32) * 32;
+  const root = HEADER_WORDS;
+  const cacheTable = line(root + rootWords);
+  const slotTable = line(cacheTable + caches * CACHE_WORDS);
+  const slotWords = SLOT_HEAD_WORDS + caches * MAGAZINE_WORDS;
+  const pageTable = line(slotTable + slots * slotWords);
+  const firstPage = Math.ceil((pageTable + pages * PAGE_ENTRY_WORDS) / PAGE_WORDS);
+  return {
+    pages,
+    slots,
+    caches,
+    root: at(root),
+    rootWords,
+    cacheTable: at(cacheTable),
+    slotTable: at(slotTable),
+    slotWords,
+    pageTable: at(pageTable),
+    firstPage,
+  };
+}
+
+function wholeNumber(name: string, value: number, low: number, high: number): number {
+  if (!Number.isInteger(value) || value < low || value > high) {
+    throw new ArenaOptionsError(`${name} must be a whole number from ${low} to ${high}; got ${String(value)}.`);
+  }
+  return value;
+}
+
+/** Smallest arena, in bytes, that these options can be given. */
+export function leastBytes(options: ArenaOptions = {}): number {
+  const { slots = 32, caches = 64, rootWords = 0 } = options;
+  // The page table grows with the arena; 64 pages are left for the heap.
+  let pages = 64;
+  while (layoutFor(pages, slots, caches, rootWords).firstPage + 64 > pages) pages += 16;
+  return pages * PAGE_BYTES;
+}
+
+/**
+ * Check the size and options of a new arena before its buffer exists.
+ * @param bytes size of the arena, in bytes; rounded down to whole pages
+ * @throws ArenaOptionsError when no arena can be made of these
+ */
+export function checkOptions(bytes: number, options: ArenaOptions = {}): void {
+  const { slots = 32, caches = 64 } = options;
+  wholeNumber("slots", slots, 1, LIMITS.slots);
+  wholeNumber("caches", caches, 16, LIMITS.caches);
+  wholeNumber("bytes", bytes, leastBytes(options), LIMITS.bytes);
+}
+
+function checksum(memory: Memory): number {
+  let hash = 0x811c9dc5;
+  for (let word = 0; word < Header.CHECKSUM; word++) hash = Math.imul(hash ^ memory.read(at(word)), 0x01000193);
+  return hash | 0;
+}
+
+/**
+ * Write the header of a new arena into zeroed memory. The free lists are left to the buddy allocator.
+ * @throws ArenaOptionsError
+ */
+export function formatLayout(memory: Memory, options: ArenaOptions, id: readonly [number, number]): Layout {
+  const { slots = 32, caches = 64, rootWords = 0 } = options;
+  checkOptions(memory.words * 4, options);
+  const pages = Math.floor(memory.words / PAGE_WORDS);
+  memory.write(Header.VERSION, FORMAT_VERSION);
+  memory.write(Header.PAGES, pages);
+  memory.write(Header.SLOTS, slots);
+  memory.write(Header.CACHES, caches);
+  memory.write(Header.ROOT_WORDS, rootWords);
+  memory.write(Header.ID, id[0]);
+  memory.write(at(Header.ID + 1), id[1]);
+  memory.write(Header.MAGIC, MAGIC);
+  memory.write(Header.CHECKSUM, checksum(memory));
+  return layoutFor(pages, slots, caches, rootWords);
+}
+
+/**
+ * Read the header of an arena.
+ * @throws ArenaFormatError when the memory does not hold a whole arena of this format version
+ */
+export function openLayout(memory: Memory): Layout {
+  if (memory.words < HEADER_WORDS || memory.read(Header.MAGIC) !== MAGIC) {
+    throw new ArenaFormatError(
+      "ERR_FOREIGN_BUFFER",
+      `this buffer of ${memory.words * 4} bytes was not made by quiesce (no magic word at its start); give the handle that Shared.create made.`,
+    );
+  }
+  const version = memory.read(Header.VERSION);
+  if (version !== FORMAT_VERSION) {
+    throw new ArenaFormatError(
+      "ERR_FORMAT_VERSION",
+      `the arena has format ${version}, this version of quiesce reads format ${FORMAT_VERSION}: use one version in every thread.`,
+    );
+  }
+  if (memory.read(Header.CHECKSUM) !== checksum(memory)) {
+    throw new ArenaFormatError("ERR_CORRUPT_HEADER", "the arena's header does not match its checksum: something wrote over it.");
+  }
+  const pages = memory.read(Header.PAGES);
+  if (pages * PAGE_WORDS > memory.words) {
+    throw new ArenaFormatError("ERR_TRUNCATED_BUFFER", `the arena has ${pages * PAGE_BYTES} bytes, the buffer only ${memory.words * 4}.`);
+  }
+  return layoutFor(pages, memory.read(Header.SLOTS), memory.read(Header.CACHES), memory.read(Header.ROOT_WORDS));
+}
+
+/** The arena's random identity, as text. */
+export function arenaId(memory: Memory): string {
+  const hex = (word: number): string => (memory.read(at(Header.ID + word)) >>> 0).toString(16).padStart(8, "0");
+  return hex(0) + hex(1);
+}

@@ -1,0 +1,112 @@
+/**
+ * Reaping: what a dead thread held is given back, and what it was in the middle of is finished or undone.
+ *
+ *   LIVE --(somebody saw it die)--> DEAD --drainSlot--> DRAINED --limbo empty--> FREE
+ *
+ * All of it happens under the arena lock, which is itself taken over if the dead thread held it. Every step
+ * may be repeated: when the reaper dies too, the slot is still DEAD, and whoever takes the arena lock
+ * next (it is told that its owner died) goes through `repairArena`, which drains every DEAD slot again. Nobody can
+ * have taken what was half given back, since that needs the arena lock.
+ *
+ * Law table: this file owns no word; see slot.ts (private to the arena lock's holder once DEAD).
+ */
+
+import { type Address, field } from "./address.js";
+import { flushMagazine } from "./cache.js";
+import type { Heap } from "./heap.js";
+import { Header } from "./layout.js";
+import { LIMBO_SEGMENTS } from "./limbo.js";
+import type { Memory } from "./memory.js";
+import { markOwnerDied } from "./robust-mutex.js";
+import { heldLocks, kindOf, SlotKind, SlotWord, slotAddress, slotState, slotsOfKind, threadOf } from "./slot.js";
+
+/** Rebuild all that is derived, and drain the dead. With the arena lock, after its owner died. */
+export function repairArena(heap: Heap): void {
+  heap.pages.recover();
+  const indexes = [...heap.cacheIndexes()];
+  for (const index of indexes) heap.cache(index).slabs.recoverCounts();
+  for (const block of heap.pages.walk()) {
+    if (heap.isSlab(block.kind)) heap.cacheAt(block.owner).slabs.recoverSlab(block.page);
+  }
+  drainDead(heap);
+}
+
+/** Drain every DEAD slot. With the arena lock. */
+export function drainDead(heap: Heap): void {
+  for (const index of slotsOfKind(heap.memory, heap.layout, SlotKind.DEAD)) {
+    const address = slotAddress(heap.layout, index);
+    drainSlot(heap, index);
+    for (const lock of heldLocks(heap.memory, address)) markOwnerDied(heap.memory, lock, index);
+    heap.memory.store(address, slotState(SlotKind.DRAINED, threadOf(heap.memory.load(address)))); // commit
+  }
+}
+
+/** Finish or undo what the slot was in the middle of, and put its magazines back. With the arena lock; may be repeated. */
+export function drainSlot(heap: Heap, index: number): void {
+  const { memory } = heap;
+  const slot = slotAddress(heap.layout, index);
+  const limbo = heap.limboOf(index);
+  limbo.skipReleased();
+  const intent = memory.read(field(slot, SlotWord.INTENT));
+  if (intent > 0) limbo.finishPush(intent as Address);
+  else if (intent < 0) {
+    // Freed as far as its user knows once the live bit is clear; else it is still the user's.
+    if (!heap.isLive(-intent as Address)) heap.putBack(-intent as Address);
+    memory.write(field(slot, SlotWord.INTENT), 0);
+  }
+  undoRefill(heap, slot);
+  for (const cache of heap.cacheIndexes()) {
+    flushMagazine(memory, heap.cache(cache).slabs, heap.magazineOf(index, cache), 0);
+  }
+}
+
+function undoRefill(heap: Heap, slot: Address): void {
+  const { memory } = heap;
+  let mask = memory.read(field(slot, SlotWord.REFILL_MASK));
+  if (mask === 0) return;
+  const word = memory.read(field(slot, SlotWord.REFILL_WORD)) as Address;
+  const { slabs, slab } = heap.slabsAround(word);
+  const firstIndex = slabs.firstIndexOf(slab, word);
+  for (; mask !== 0; mask &= mask - 1) slabs.putBack(slabs.objectAt(slab, firstIndex + 31 - Math.clz32(mask & -mask)));
+  memory.write(field(slot, SlotWord.REFILL_MASK), 0);
+}
+
+/**
+ * Say that the thread of a slot is dead, give back what it held, and wake those who wait for its locks.
+ * @param timeout ms to wait for the arena lock at most
+ * @returns false when the slot was not live
+ * @throws LockTimeoutError: call again later; the slot stays DEAD and is drained by whoever repairs or reaps next
+ */
+export function reapSlot(heap: Heap, index: number, timeout?: number): boolean {
+  const { memory } = heap;
+  const address = slotAddress(heap.layout, index);
+  const state = memory.load(address);
+  const died = kindOf(state) === SlotKind.LIVE && memory.compareExchange(address, state, slotState(SlotKind.DEAD, threadOf(state))) === state;
+  if (!died && kindOf(state) !== SlotKind.DEAD) return false;
+  markOwnerDied(memory, Header.ARENA_LOCK, index);
+  heap.withArenaLock(() => drainDead(heap), timeout);
+  return died;
+}
+
+/** Empty the record of a slot that has nothing left, for its next owner. With the arena lock. */
+export function clearSlot(memory: Memory, address: Address): void {
+  memory.store(field(address, SlotWord.SEEN), 0);
+  memory.store(field(address, SlotWord.WAITING), 0);
+  memory.fill(field(address, SlotWord.LIMBO), SlotWord.COOKIE + 1 - SlotWord.LIMBO, 0);
+}
+
+/** Free a DRAINED slot whose limbo is empty. With the arena lock. */
+export function freeSlot(heap: Heap, index: number): void {
+  const address = slotAddress(heap.layout, index);
+  clearSlot(heap.memory, address);
+  heap.memory.fill(field(address, SlotWord.HELD), SlotWord.LIMBO - SlotWord.HELD, 0);
+  heap.memory.store(address, SlotKind.FREE); // commit
+}
+
+/** Give the objects of a DRAINED slot, whose grace period is over, back. With the arena lock. Gives how many. */
+export function releaseLimbo(heap: Heap, index: number): number {
+  const limbo = heap.limboOf(index);
+  let released = 0;
+  for (let segment = 0; segment < LIMBO_SEGMENTS; segment++) released += limbo.releaseSome(segment, Number.POSITIVE_INFINITY);
+  return released;
+}

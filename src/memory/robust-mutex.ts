@@ -1,0 +1,114 @@
+/**
+ * A mutex that survives its owner's death, as POSIX robust mutexes do
+ * (pthread_mutexattr_setrobust(3); the sleeping half is Drepper's "Futexes Are Tricky", mutex 2).
+ *
+ *   word = 0                     free
+ *        = owner | [WAITERS]     held by slot `owner - 1`; someone may be asleep
+ *        = DIED  | [WAITERS]     its owner died holding it: the next owner must recover
+ *
+ * Law table
+ *   word         class
+ *   the mutex    atomic
+ *   what it protects   locked, by its own file's law table
+ *
+ * Guarantees
+ *   A  mutual exclusion: at most one live thread is between lock() and unlock().
+ *   B  no lost wake-up: WAITERS is set before sleeping and the sleep re-checks the word; whoever
+ *      takes the word away from a value with WAITERS wakes all, or keeps the bit.
+ *   C  whoever takes the lock after its owner died is told so; until recovery has succeeded
+ *      (unlock() without `failed`), every later owner is told too.
+ *   D  the slot notes the lock before it is taken and forgets it after it is let go, so a reaper
+ *      finds every lock that a dead thread may hold, and wakes those whom it may have failed to wake.
+ */
+
+import type { Address } from "./address.js";
+import { DeadlockError, LockTimeoutError } from "./errors.js";
+import type { Memory } from "./memory.js";
+import type { Slot } from "./slot.js";
+
+const OWNER = 0x3ff;
+const DIED = 1 << 29;
+const WAITERS = 1 << 30;
+
+/** Tries before sleeping: about as long as the arena lock is commonly held. */
+const SPINS = 100;
+
+/** How long `lock` waits before it says whom it is waiting for, in ms. */
+export const LOCK_TIMEOUT = 5000;
+
+/** One thread's view of a robust mutex. */
+export class RobustMutex {
+  readonly address: Address;
+  readonly #memory: Memory;
+  readonly #slot: Slot;
+  readonly #me: number;
+
+  constructor(memory: Memory, address: Address, slot: Slot) {
+    this.address = address;
+    this.#memory = memory;
+    this.#slot = slot;
+    this.#me = slot.index + 1;
+  }
+
+  /** Whether this thread holds the lock. */
+  get held(): boolean {
+    return (this.#memory.load(this.address) & OWNER) === this.#me;
+  }
+
+  /**
+   * Take the lock, sleeping while another live thread holds it.
+   * @param timeout ms to wait at most
+   * @returns true when the last owner died holding it: repair what it protects before anything else
+   * @throws DeadlockError when this thread holds it already; LockTimeoutError
+   */
+  lock(timeout: number = LOCK_TIMEOUT): boolean {
+    const memory = this.#memory;
+    let word = memory.load(this.address);
+    if ((word & OWNER) === this.#me) throw new DeadlockError(this.address);
+    this.#slot.noteLock(this.address);
+    let deadline = 0;
+    for (let tries = 0; ; tries++, word = memory.load(this.address)) {
+      if ((word & OWNER) === 0) {
+        // WAITERS is kept: those asleep are still to be woken by our unlock.
+        if (memory.compareExchange(this.address, word, this.#me | (word & WAITERS)) === word) return (word & DIED) !== 0;
+        continue;
+      }
+      if (tries < SPINS) continue;
+      const now = performance.now();
+      if (deadline === 0) deadline = now + timeout;
+      else if (now >= deadline) {
+        this.#slot.forgetLock(this.address);
+        throw new LockTimeoutError(this.address, (word & OWNER) - 1, timeout);
+      }
+      if ((word & WAITERS) === 0) {
+        if (memory.compareExchange(this.address, word, word | WAITERS) !== word) continue;
+        word |= WAITERS;
+      }
+      this.#slot.park(this.address, word, deadline - now);
+    }
+  }
+
+  /**
+   * Let the lock go.
+   * @param failed what it protects is not repaired: the next owner is told that an owner died
+   */
+  unlock(failed = false): void {
+    const old = this.#memory.exchange(this.address, failed ? DIED : 0);
+    if ((old & WAITERS) !== 0) this.#memory.notify(this.address);
+    this.#slot.forgetLock(this.address);
+  }
+}
+
+/**
+ * Take a lock away from a dead slot, if it holds it, and wake those who wait for it.
+ * Safe to repeat; the slot must be dead.
+ */
+export function markOwnerDied(memory: Memory, lock: Address, deadSlot: number): void {
+  for (;;) {
+    const word = memory.load(lock);
+    if ((word & OWNER) !== deadSlot + 1) break;
+    if (memory.compareExchange(lock, word, DIED | (word & WAITERS)) === word) break;
+  }
+  // Woken in any case: the dead thread may have let go without having woken anyone.
+  memory.notify(lock);
+}

@@ -1,0 +1,160 @@
+/**
+ * Slots: one record for each attached thread.
+ *
+ *   line 0   STATE, and the grace-period words of the room above (atomic, scanned by others)
+ *   line 1   the locks it holds, and the transfer it is in the middle of
+ *   line 2   objects in limbo: retired, waiting for their grace period
+ *   then     a magazine for each slab cache
+ *
+ * A slot's life:  FREE -> LIVE (attach) -> FREE (detach, nothing left in limbo)
+ *                 LIVE -> DEAD (its thread died) -> DRAINED (locks and magazines given back)
+ *                 LIVE or DEAD -> DRAINED -> FREE (limbo emptied after a grace period)
+ *
+ * Law table
+ *   word              class
+ *   STATE             atomic; kind in the low 3 bits, thread number above them
+ *   SEEN, WAITING     atomic (see rcu/)
+ *   lines 1 and 2, magazines   private to the slot's thread while LIVE; once the thread is dead, or has
+ *                     left, private to whoever holds the arena lock. A thread's death happens before the
+ *                     host reports it, and all later owners are ordered by the arena lock.
+ */
+
+import { type Address, field } from "./address.js";
+import { QuiesceError, TooManyThreadsError } from "./errors.js";
+import { Header, type Layout, MAGAZINE_WORDS, SLOT_HEAD_WORDS } from "./layout.js";
+import type { Memory } from "./memory.js";
+
+/** Offsets of a slot's words. */
+export const SlotWord = {
+  STATE: 0,
+  /** Grace-period sequence the thread last saw while online; 0 when offline (rcu/). */
+  SEEN: 8,
+  /** Objects in limbo, for statistics (rcu/). */
+  WAITING: 9,
+  /** Addresses of locks the thread holds, is about to take, or has just let go. */
+  HELD: 32,
+  /** Object being given back: +address to limbo, -address to a magazine. */
+  INTENT: 40,
+  /** Limbo segment the object goes to. */
+  INTENT_SEGMENT: 41,
+  /** Word of a slab's `out` bitmap being taken from, and the bits taken; active while the mask is not 0. */
+  REFILL_WORD: 42,
+  REFILL_MASK: 43,
+  /** Limbo: head of list, count, cookie for each of four segments. */
+  LIMBO: 64,
+  /** Segment that collects, and the oldest one not yet released (rcu/). */
+  COLLECTING: 76,
+  OLDEST: 77,
+  /** Cookie of the grace period that a DRAINED slot's limbo waits for; 0 when none was started yet (rcu/). */
+  COOKIE: 78,
+} as const;
+
+/** Locks a thread may hold at once. */
+const MOST_HELD = 8;
+
+/** Kinds of slot, in the low bits of STATE. */
+export const SlotKind = { FREE: 0, LIVE: 1, DEAD: 2, DRAINED: 3 } as const;
+const KIND_BITS = 3;
+const KIND_MASK = 7;
+
+/** The kind in a STATE word. */
+export const kindOf = (state: number): number => state & KIND_MASK;
+/** The thread number in a STATE word. */
+export const threadOf = (state: number): number => state >>> KIND_BITS;
+/** A STATE word. */
+export const slotState = (kind: number, thread: number): number => (thread << KIND_BITS) | kind;
+
+/** Address of a slot's record. */
+export function slotAddress(layout: Layout, index: number): Address {
+  return field(layout.slotTable, index * layout.slotWords);
+}
+
+/** Slots that were ever claimed: every scan goes over 0 .. this - 1. */
+export function slotsUsed(memory: Memory): number {
+  return memory.load(Header.SLOTS_USED);
+}
+
+/** Slots in a kind. */
+export function* slotsOfKind(memory: Memory, layout: Layout, kind: number): Generator<number> {
+  const used = slotsUsed(memory);
+  for (let index = 0; index < used; index++) {
+    if (kindOf(memory.load(slotAddress(layout, index))) === kind) yield index;
+  }
+}
+
+/** How a thread sleeps; the grace-period layer goes offline around it. */
+export type Park = (address: Address, expected: number, timeout: number) => void;
+
+/** This thread's hold on its slot. */
+export class Slot {
+  readonly memory: Memory;
+  readonly index: number;
+  readonly address: Address;
+  /** Sleeps until `address` is notified, at most `timeout` ms; may wake early. */
+  park: Park;
+  readonly #held: Address;
+  #depth = 0;
+
+  constructor(memory: Memory, layout: Layout, index: number) {
+    this.memory = memory;
+    this.index = index;
+    this.address = slotAddress(layout, index);
+    this.#held = field(this.address, SlotWord.HELD);
+    this.park = (address, expected, timeout) => {
+      // A thread that may not block spins: locks are held for microseconds.
+      if (memory.canBlock) memory.wait(address, expected, timeout);
+    };
+  }
+
+  /** The slot's magazine for the cache of this index. */
+  magazine(cache: number): Address {
+    return field(this.address, SLOT_HEAD_WORDS + cache * MAGAZINE_WORDS);
+  }
+
+  /** Note that this thread is about to take a lock, so that a reaper finds it. */
+  noteLock(lock: Address): void {
+    if (this.#depth === MOST_HELD) throw new QuiesceError("ERR_TOO_MANY_LOCKS", `a thread may hold at most ${MOST_HELD} locks at once.`);
+    this.memory.write(field(this.#held, this.#depth), lock);
+    this.#depth++;
+  }
+
+  /** Note that the lock taken last has been let go (or was not had). */
+  forgetLock(lock: Address): void {
+    // Locks are let go in any order; the last note fills the hole.
+    let hole = this.#depth - 1;
+    while (hole > 0 && this.memory.read(field(this.#held, hole)) !== lock) hole--;
+    this.#depth--;
+    this.memory.write(field(this.#held, hole), this.memory.read(field(this.#held, this.#depth)));
+    this.memory.write(field(this.#held, this.#depth), 0);
+  }
+}
+
+/** The locks a dead slot may hold. */
+export function heldLocks(memory: Memory, slot: Address): Address[] {
+  const locks: Address[] = [];
+  for (let i = 0; i < MOST_HELD; i++) {
+    const lock = memory.read(field(slot, SlotWord.HELD + i));
+    if (lock !== 0) locks.push(lock as Address);
+  }
+  return locks;
+}
+
+/**
+ * Claim a free slot for a thread.
+ * @throws TooManyThreadsError when every slot is taken
+ */
+export function claimSlot(memory: Memory, layout: Layout, thread: number): Slot {
+  for (let index = 0; index < layout.slots; index++) {
+    const state = slotAddress(layout, index);
+    if (memory.load(state) !== SlotKind.FREE) continue;
+    // The bound rises before the claim, and so before the slot can go online: a grace period that reads the
+    // old bound began before this thread's first load, which therefore sees all that was unlinked by then.
+    for (let used = slotsUsed(memory); used <= index; used = slotsUsed(memory)) {
+      memory.compareExchange(Header.SLOTS_USED, used, index + 1);
+    }
+    if (memory.compareExchange(state, SlotKind.FREE, slotState(SlotKind.LIVE, thread)) === SlotKind.FREE) {
+      return new Slot(memory, layout, index);
+    }
+  }
+  throw new TooManyThreadsError(layout.slots);
+}

@@ -1,0 +1,229 @@
+/**
+ * Reclamation: what waits for a grace period, and who sees to it (S1: removal and reclamation are separate phases).
+ *
+ * Retired memory goes through the four segments of the slot's limbo as a ring (the kernel's rcu_segcblist, whose
+ * DONE, WAIT, NEXT_READY and NEXT these are in turn):
+ *
+ *        OLDEST                      COLLECTING
+ *        [waits for cookie a] [waits for b] [takes what is retired now] [empty]
+ *
+ * Sealing a segment takes a cookie for all that is in it; when the oldest cookie is over, the whole segment goes back to the
+ * allocator. Callbacks are JavaScript functions, so they stay in the thread that registered them, in two such segments.
+ *
+ * Whoever has something waiting drives: after the turn in which it retired, it waits without blocking until its cookies are
+ * over. In a long turn it looks every 64 retires. The limbo of dead and departed threads is emptied by whoever drives next.
+ *
+ * Law table
+ *   word                        class
+ *   COLLECTING, OLDEST, cookies private to the slot (see slot.ts); COOKIE of a DRAINED slot: locked by the arena lock
+ *   WAITING                     atomic; written only by the slot's thread, for statistics
+ *   REAPING                     atomic; set after a slot became DRAINED, cleared with the arena lock when none is left
+ */
+
+import { type Address, field } from "../memory/address.js";
+import { LockTimeoutError } from "../memory/errors.js";
+import type { Heap } from "../memory/heap.js";
+import { LIMBO_SEGMENTS } from "../memory/limbo.js";
+import { freeSlot, releaseLimbo } from "../memory/reap.js";
+import { SlotKind, SlotWord, slotAddress, slotsOfKind } from "../memory/slot.js";
+import type { EventLoopReader } from "./event-loop.js";
+import type { Cookie, GracePeriods } from "./grace-period.js";
+import { DomainWord } from "./layout.js";
+
+/** Retires between two looks at what is over, in a turn that does not end. */
+const RETIRES_A_LOOK = 64;
+/** Longest sleep of a driver in ms, in case a thread died without a sign. */
+const LONGEST_SLEEP = 20;
+
+/** What one thread has waiting. */
+export class Reclaimer {
+  readonly #heap: Heap;
+  readonly #periods: GracePeriods;
+  readonly #reader: EventLoopReader;
+  readonly #started: number[] = new Array(LIMBO_SEGMENTS).fill(0);
+  #sinceLook = 0;
+  #waiting = 0;
+  #driving = false;
+  #stopped = false;
+
+  #nextCallbacks: (() => void)[] = [];
+  #waitingCallbacks: { readonly cookie: Cookie; readonly callbacks: (() => void)[] } | undefined;
+
+  constructor(heap: Heap, periods: GracePeriods, reader: EventLoopReader) {
+    this.#heap = heap;
+    this.#periods = periods;
+    this.#reader = reader;
+  }
+
+  #word(word: number): Address {
+    return field(this.#heap.slot.address, word);
+  }
+
+  /**
+   * Give an object back once no reader can hold it. Allocates nothing, never blocks.
+   * @throws DoubleFreeError
+   */
+  retire(object: Address): void {
+    const { memory, limbo } = this.#heap;
+    limbo.push(memory.read(this.#word(SlotWord.COLLECTING)), object);
+    this.#setWaiting(this.#waiting + 1);
+    this.#sinceLook++;
+    this.#drive();
+  }
+
+  /** In a long turn, after an operation: look whether something is over. Not while the caller holds what it retired. */
+  lookNowAndThen(): void {
+    if (this.#sinceLook < RETIRES_A_LOOK || this.#reader.nesting > 0) return;
+    this.#sinceLook = 0;
+    this.advance();
+  }
+
+  /** Run `callback` once every section that is open now has ended, in this thread, from the top of its event loop. */
+  call(callback: () => void): void {
+    this.#nextCallbacks.push(callback);
+    this.#drive();
+  }
+
+  /** Whether anything is waiting in this thread. */
+  get idle(): boolean {
+    return this.#heap.limbo.empty && this.#nextCallbacks.length === 0 && this.#waitingCallbacks === undefined;
+  }
+
+  #setWaiting(waiting: number): void {
+    this.#waiting = waiting;
+    this.#heap.memory.store(this.#word(SlotWord.WAITING), waiting);
+  }
+
+  /** Release what is over, seal what has collected. Outside sections. */
+  advance(): void {
+    this.#seal();
+    this.#reader.quiescent(); // this thread's own last section is over: it must not wait for itself
+    this.#releaseOver();
+    this.#helpDrained();
+  }
+
+  #seal(): void {
+    const { memory, limbo } = this.#heap;
+    const collecting = memory.read(this.#word(SlotWord.COLLECTING));
+    const next = (collecting + 1) % LIMBO_SEGMENTS;
+    if (limbo.count(collecting) === 0 || next === memory.read(this.#word(SlotWord.OLDEST))) return;
+    memory.write(limbo.cookie(collecting), this.#periods.start());
+    this.#started[collecting] = performance.now();
+    memory.write(this.#word(SlotWord.COLLECTING), next);
+  }
+
+  #releaseOver(): void {
+    const { memory, limbo } = this.#heap;
+    for (;;) {
+      const oldest = memory.read(this.#word(SlotWord.OLDEST));
+      if (oldest === memory.read(this.#word(SlotWord.COLLECTING))) return;
+      if (!this.#periods.isOver(memory.read(limbo.cookie(oldest)) as Cookie)) return;
+      this.#periods.recordDuration(performance.now() - (this.#started[oldest] as number));
+      this.#setWaiting(this.#waiting - limbo.release(oldest));
+      memory.write(this.#word(SlotWord.OLDEST), (oldest + 1) % LIMBO_SEGMENTS);
+    }
+  }
+
+  /**
+   * Blocking: wait until everything this thread has retired so far is given back, for at most `timeout` ms.
+   * Only outside sections. Gives how many objects were given back.
+   */
+  flushSync(timeout: number): number {
+    const before = this.#waiting;
+    const deadline = performance.now() + timeout;
+    for (;;) {
+      this.advance();
+      if (this.#heap.limbo.empty || performance.now() >= deadline || !this.#heap.memory.canBlock) break;
+      this.#periods.announceSleep();
+      this.advance();
+      if (this.#heap.limbo.empty) break;
+      this.#reader.goOffline();
+      this.#periods.sleep(LONGEST_SLEEP);
+    }
+    return before - this.#waiting;
+  }
+
+  /** From the top of the event loop: run callbacks whose grace period is over. */
+  #runCallbacks(): void {
+    const waiting = this.#waitingCallbacks;
+    if (waiting !== undefined && this.#periods.isOver(waiting.cookie)) {
+      this.#waitingCallbacks = undefined;
+      for (const callback of waiting.callbacks) {
+        try {
+          callback();
+        } catch (error) {
+          // As an error in any event handler: reported as uncaught, and the others still run.
+          queueMicrotask(() => {
+            throw error;
+          });
+        }
+      }
+    }
+    if (this.#waitingCallbacks === undefined && this.#nextCallbacks.length > 0) {
+      this.#waitingCallbacks = { cookie: this.#periods.start(), callbacks: this.#nextCallbacks };
+      this.#nextCallbacks = [];
+    }
+  }
+
+  /** Empty the limbo of slots whose threads are gone. */
+  #helpDrained(): void {
+    const { memory, layout } = this.#heap;
+    const reaping = field(layout.root, DomainWord.REAPING);
+    if (memory.load(reaping) === 0) return;
+    this.#heap.withArenaLock(() => {
+      let left = 0;
+      for (const index of slotsOfKind(memory, layout, SlotKind.DRAINED)) {
+        const cookie = field(slotAddress(layout, index), SlotWord.COOKIE);
+        if (memory.read(cookie) === 0) memory.write(cookie, this.#periods.start());
+        if (this.#periods.isOver(memory.read(cookie) as Cookie)) {
+          releaseLimbo(this.#heap, index);
+          freeSlot(this.#heap, index);
+        } else left++;
+      }
+      if (left === 0) memory.store(reaping, 0);
+    });
+  }
+
+  /** Note that some slot is DRAINED, and see to it. */
+  noteDrained(): void {
+    this.#heap.memory.store(field(this.#heap.layout.root, DomainWord.REAPING), 1);
+    this.#drive();
+  }
+
+  #drive(): void {
+    if (this.#driving) return;
+    this.#driving = true;
+    void this.#driveUntilIdle();
+  }
+
+  async #driveUntilIdle(): Promise<void> {
+    const reaping = field(this.#heap.layout.root, DomainWord.REAPING);
+    await undefined; // not inside the operation that retired: its caller may still hold what it took out
+    while (!this.#stopped) {
+      if (this.#step() && this.idle && this.#heap.memory.load(reaping) === 0) break;
+      this.#periods.announceSleep();
+      if (this.#stopped || (this.#step() && this.idle && this.#heap.memory.load(reaping) === 0)) break;
+      await this.#periods.sleepAsync(LONGEST_SLEEP);
+    }
+    this.#driving = false;
+  }
+
+  /** One look; false when it must be tried again. */
+  #step(): boolean {
+    if (this.#reader.nesting > 0) return false; // a section was left open over the turn's end
+    try {
+      this.advance();
+      this.#runCallbacks();
+      return true;
+    } catch (error) {
+      // The arena lock's owner may have died, and its exit event be waiting for this very turn to end.
+      if (error instanceof LockTimeoutError) return false;
+      throw error;
+    }
+  }
+
+  /** No more driving; what is waiting stays in the slot. */
+  stop(): void {
+    this.#stopped = true;
+  }
+}

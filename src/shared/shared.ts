@@ -1,0 +1,215 @@
+/**
+ * Shared: one shared memory with structures in it, as most people use it.
+ *
+ *   main    const shared = Shared.create({ bytes: 64 * 2 ** 20 })
+ *           shared.watch(new Worker(file, { workerData: shared.handle }))
+ *   worker  const shared = Shared.attach(workerData)
+ *   both    const ranges = shared.intervalMap("ranges", { bounds: "u32", value: u16 })
+ *
+ * Nothing here keeps a process alive.
+ *
+ * Law table: this file owns no word.
+ */
+
+import { Arena, attachedThreads, createArena } from "../memory/arena.js";
+import { ClosedError, LockTimeoutError } from "../memory/errors.js";
+import { type ArenaOptions, arenaId, openLayout } from "../memory/layout.js";
+import { SharedMemory } from "../memory/memory.js";
+import { Domain, type DomainStats } from "../rcu/domain.js";
+import { FIRST_SEQUENCE, formatDomain } from "../rcu/grace-period.js";
+import { DOMAIN_WORDS } from "../rcu/layout.js";
+import { type BoundsTypes, IntervalMap, type IntervalMapSchema, nodeBytes, schemaText } from "../structures/interval-map.js";
+import { DIRECTORY_WORDS, Directory } from "./directory.js";
+import { HandleError } from "./errors.js";
+import { threadNumber } from "./thread.js";
+
+/** What another thread needs to attach; can be posted and given as workerData. */
+export interface SharedHandle {
+  readonly buffer: SharedArrayBuffer;
+}
+
+/** How to make a shared memory. */
+export interface SharedOptions {
+  /** Size in bytes. Reserved at once; the operating system commits pages as they are touched. At most 4 GiB. */
+  readonly bytes: number;
+  /** Most threads attached at once; default 32. */
+  readonly slots?: number;
+  /** Most slab caches, one for each structure and 13 of kmalloc; default 64. */
+  readonly caches?: number;
+  /** First grace-period sequence, odd; for tests of the wrap. */
+  readonly firstSequence?: number;
+}
+
+/** Figures of a shared memory. */
+export interface SharedStats {
+  /** Bytes of the arena; bytes in use by header, tables and pages handed out. */
+  readonly bytes: { readonly total: number; readonly used: number };
+  /** Grace periods found to be over since the memory was created. */
+  readonly gracePeriods: number;
+  /** How long callers waited for theirs, in microseconds. */
+  readonly gpMicros: { readonly p50: number; readonly p99: number; readonly max: number };
+  /** Objects retired by live threads and not yet given back. */
+  readonly retired: { readonly waiting: number };
+  /** Threads attached. */
+  readonly threads: number;
+  /** Structures, in the order they were made. */
+  readonly structures: readonly { readonly name: string; readonly schema: string }[];
+  /** More of the grace periods and slots. */
+  readonly domain: DomainStats;
+}
+
+/** A worker that tells when its thread has ended: Node's Worker, and what looks like it. */
+export interface WatchableWorker {
+  readonly threadId: number;
+  on(event: "exit", listener: () => void): unknown;
+  off(event: "exit", listener: () => void): unknown;
+}
+
+/** How long a reaper waits for the arena lock before it lets the event loop turn, in ms. */
+const REAP_WAIT = 20;
+
+/** The shared memories this thread is attached to, by identity: a posted buffer is another object each time. */
+const attached = new Map<string, Shared>();
+
+/** This thread's hold on a shared memory. */
+export class Shared {
+  /** What another thread needs to attach. */
+  readonly handle: SharedHandle;
+  /** Read-copy-update itself: sections, grace periods, retiring. */
+  readonly domain: Domain;
+  readonly #id: string;
+  readonly #directory: Directory;
+  readonly #open = new Map<string, { schema: string; structure: unknown }>();
+  readonly #unwatch = new Set<() => void>();
+  #closed = false;
+
+  private constructor(buffer: SharedArrayBuffer, memory: SharedMemory) {
+    this.handle = { buffer };
+    this.domain = new Domain(new Arena(memory, threadNumber(memory)));
+    this.#directory = new Directory(this.domain);
+    this.#id = arenaId(memory);
+    attached.set(this.#id, this);
+    // Slots that were left with something in limbo when no other thread was there to see to it.
+    this.domain.helpDeparted();
+  }
+
+  /**
+   * Make a shared memory and attach this thread to it.
+   * @throws ArenaOptionsError
+   */
+  static create(options: SharedOptions): Shared {
+    const { bytes, firstSequence = FIRST_SEQUENCE, ...rest } = options;
+    const arenaOptions: ArenaOptions = { ...rest, rootWords: DOMAIN_WORDS + DIRECTORY_WORDS };
+    const buffer = createArena(bytes, arenaOptions);
+    const memory = new SharedMemory(buffer);
+    formatDomain(memory, openLayout(memory), firstSequence);
+    return new Shared(buffer, memory);
+  }
+
+  /**
+   * Attach this thread to a shared memory that another one made. The second time in a thread gives the same Shared.
+   * @throws HandleError, ArenaFormatError, TooManyThreadsError
+   */
+  static attach(handle: SharedHandle): Shared {
+    const buffer = handle?.buffer;
+    if (!(buffer instanceof SharedArrayBuffer))
+      throw new HandleError(
+        "ERR_HANDLE",
+        "attach() takes the `handle` of a Shared, as posted or given in workerData; got something without a SharedArrayBuffer in `buffer`.",
+      );
+    const memory = new SharedMemory(buffer);
+    openLayout(memory);
+    return attached.get(arenaId(memory)) ?? new Shared(buffer, memory);
+  }
+
+  /**
+   * Open the interval map of this name, or make it. The same schema in every thread.
+   * @throws SchemaError, OutOfMemoryError, ClosedError
+   */
+  intervalMap<const B extends keyof BoundsTypes, T, V = T>(name: string, schema: IntervalMapSchema<B, T, V>): IntervalMap<B, T, V> {
+    return this.#structure(name, schemaText(schema), () => new IntervalMap<B, T, V>(this.#directory.open(name, schemaText(schema), nodeBytes(schema)), schema));
+  }
+
+  #structure<S>(name: string, schema: string, make: () => S): S {
+    if (this.#closed) throw new ClosedError("this shared memory");
+    const open = this.#open.get(name);
+    if (open?.schema === schema) return open.structure as S;
+    const structure = make();
+    this.#open.set(name, { schema, structure });
+    return structure;
+  }
+
+  /**
+   * Reap a worker's slot when its thread ends, however it ends: its read sections are over, its locks tell their next owner,
+   * what it retired is given back. Keeps no process alive. Call it for each worker that attaches.
+   * @throws HandleError when the worker does not tell its thread's number and its end
+   */
+  watch(worker: WatchableWorker): void {
+    if (typeof worker?.threadId !== "number" || typeof worker.on !== "function") {
+      throw new HandleError("ERR_WORKER", "watch() takes a Worker of node:worker_threads (with a threadId and an `exit` event).");
+    }
+    const thread = worker.threadId; // -1 once it has ended
+    const onExit = (): void => {
+      this.#unwatch.delete(unwatch);
+      const slot = this.domain.arena.slotOfThread(thread);
+      if (slot !== undefined) this.#reap(slot);
+    };
+    const unwatch = (): void => {
+      worker.off("exit", onExit);
+    };
+    worker.on("exit", onExit);
+    this.#unwatch.add(unwatch);
+  }
+
+  #reap(slot: number): void {
+    if (this.#closed) return;
+    try {
+      this.domain.reap(slot, REAP_WAIT);
+    } catch (error) {
+      if (!(error instanceof LockTimeoutError)) throw error;
+      // The lock's owner is dead too, and its exit event waits for this turn to end.
+      const timer = setTimeout(() => this.#reap(slot), 1) as { unref?: () => void };
+      timer.unref?.();
+    }
+  }
+
+  /** Figures of the whole memory. */
+  stats(): SharedStats {
+    if (this.#closed) throw new ClosedError("this shared memory");
+    const { memory, layout, heap } = this.domain.arena;
+    const domain = this.domain.stats();
+    return {
+      bytes: heap.bytes(),
+      gracePeriods: domain.gracePeriods,
+      gpMicros: domain.gpMicros,
+      retired: { waiting: domain.waiting },
+      threads: attachedThreads(memory, layout),
+      structures: [...this.#directory.list()],
+      domain,
+    };
+  }
+
+  /**
+   * Every violated invariant of the arena and of the structures opened in this thread; none is good. Complete only while no
+   * other thread is attached: where each object is can be told of one's own thread alone.
+   */
+  check(): string[] {
+    if (this.#closed) throw new ClosedError("this shared memory");
+    const violations = this.domain.arena.check();
+    for (const { structure } of this.#open.values()) violations.push(...(structure as { check(): string[] }).check());
+    return violations;
+  }
+
+  /** Detach this thread; the memory lives on while others use it. The second time does nothing. */
+  close(): void {
+    if (this.#closed) return;
+    this.domain.detach();
+    this.#closed = true;
+    for (const unwatch of this.#unwatch) unwatch();
+    attached.delete(this.#id);
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}

@@ -1,0 +1,93 @@
+/** Structs: named fields of fixed size, one after the other. */
+
+import { type Address, field, NULL } from "../memory/address.js";
+import { QuiesceError } from "../memory/errors.js";
+import type { Memory } from "../memory/memory.js";
+import type { FixedCodec, View } from "./codec.js";
+import { show, ValueError } from "./errors.js";
+
+/** Codecs by the name of their field. */
+export type Fields = Readonly<Record<string, FixedCodec<number>>>;
+
+/** The object that a struct's fields make. */
+export type StructOf<F extends Fields> = { [K in keyof F]: F[K] extends FixedCodec<infer T> ? T : never };
+
+/** A struct seen in place: its getters read shared memory. Only inside the callback it was given to. */
+export type StructView<F extends Fields> = Readonly<StructOf<F>>;
+
+/** Where a view looks. */
+class Window {
+  memory: Memory | undefined;
+  address: Address = NULL;
+}
+
+function viewClass(fields: readonly { name: string; codec: FixedCodec<number>; offset: number }[]): new () => Window {
+  class StructWindow extends Window {}
+  for (const { name, codec, offset } of fields) {
+    Object.defineProperty(StructWindow.prototype, name, {
+      enumerable: true,
+      get(this: Window) {
+        if (this.memory === undefined) {
+          throw new QuiesceError("ERR_VIEW_ENDED", "this view was used after its callback had ended; copy what you need inside it.");
+        }
+        return codec.read(this.memory, field(this.address, offset));
+      },
+    });
+  }
+  return StructWindow;
+}
+
+/**
+ * A codec for objects with these fields.
+ * @throws QuiesceError (ERR_SCHEMA) for no fields, or one of variable size
+ */
+export function struct<const F extends Fields>(fields: F): FixedCodec<StructOf<F>, StructView<F>> {
+  let words = 0;
+  const parts = Object.entries(fields).map(([name, codec]) => {
+    if (codec?.words === undefined) throw new QuiesceError("ERR_SCHEMA", `field ${name} of a struct must be of fixed size (u16, u32).`);
+    if (name === "memory" || name === "address") throw new QuiesceError("ERR_SCHEMA", `a struct's field cannot be called ${name}.`);
+    const part = { name, codec, offset: words };
+    words += codec.words;
+    return part;
+  });
+  if (parts.length === 0) throw new QuiesceError("ERR_SCHEMA", "a struct needs at least one field.");
+  const StructWindow = viewClass(parts);
+  type Value = StructOf<F> & Record<string, number>;
+  return {
+    name: `struct{${parts.map(({ name, codec }) => `${name}:${codec.name}`).join(",")}}`,
+    words,
+    check(value) {
+      if (typeof value !== "object" || value === null) {
+        throw new ValueError("ERR_VALUE_TYPE", `a struct is an object with the fields ${parts.map((part) => part.name).join(", ")}; got ${show(value)}.`);
+      }
+      for (const { name, codec } of parts) {
+        try {
+          codec.check((value as Value)[name] as number);
+        } catch (error) {
+          if (error instanceof ValueError) throw new ValueError(error.code as "ERR_VALUE_TYPE", `field ${name}: ${error.message}`);
+          throw error;
+        }
+      }
+    },
+    write(memory, address, value) {
+      for (const { name, codec, offset } of parts) codec.write(memory, field(address, offset), (value as Value)[name] as number);
+    },
+    read: (memory, address) => Object.fromEntries(parts.map(({ name, codec, offset }) => [name, codec.read(memory, field(address, offset))])) as StructOf<F>,
+    equals: (memory, address, value) =>
+      parts.every(({ name, codec, offset }) => codec.equals(memory, field(address, offset), (value as Value)[name] as number)),
+    same: (a, b) => parts.every(({ name, codec }) => codec.same((a as Value)[name] as number, (b as Value)[name] as number)),
+    view(): View<StructView<F>> {
+      const window = new StructWindow();
+      return {
+        at(memory, address) {
+          window.memory = memory;
+          window.address = address;
+          return window as unknown as StructView<F>;
+        },
+        end() {
+          window.memory = undefined;
+        },
+      };
+    },
+  };
+}

@@ -59,14 +59,6 @@ export class Arena {
     return checkArena(this.heap);
   }
 
-  /** The live slot of a thread, or undefined. */
-  slotOfThread(thread: number): number | undefined {
-    for (let index = 0; index < slotsUsed(this.memory); index++) {
-      if (this.memory.load(slotAddress(this.layout, index)) === slotState(SlotKind.LIVE, thread)) return index;
-    }
-    return undefined;
-  }
-
   /**
    * Give everything back. What is in limbo stays there, in a DRAINED slot, until a thread that is still attached
    * (or the next to attach) finds its grace period over.

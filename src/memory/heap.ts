@@ -266,7 +266,7 @@ export class Heap implements ArenaLock, Objects {
     const page = address >>> PAGE_SHIFT;
     const owner = this.pages.owner(page & ~((1 << this.pages.order(page)) - 1));
     const inTable = owner >= this.layout.cacheTable && owner < this.layout.slotTable;
-    return inTable ? this.cacheAt(owner).slabs.sideOf(address) : this.pages.link(page);
+    return inTable && this.pages.kind(page) !== PageKind.RETIRED ? this.cacheAt(owner).slabs.sideOf(address) : this.pages.link(page);
   }
 
   putBack(address: Address): void {

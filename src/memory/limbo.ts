@@ -42,7 +42,7 @@ export interface Objects {
   putBack(address: Address): void;
   /** Whether it has been put back, with the arena lock. */
   isPutBack(address: Address): boolean;
-  lockArena(): void;
+  lockArena(timeout?: number): void;
   unlockArena(): void;
 }
 
@@ -74,6 +74,13 @@ export class Limbo {
   /** Objects in the segment. */
   count(segment: number): number {
     return this.#memory.read(this.#count(segment));
+  }
+
+  /** Objects in all segments. */
+  get size(): number {
+    let size = 0;
+    for (let segment = 0; segment < LIMBO_SEGMENTS; segment++) size += this.count(segment);
+    return size;
   }
 
   /** Whether nothing is in any segment. */
@@ -112,35 +119,35 @@ export class Limbo {
     memory.write(this.#count(segment), memory.read(this.#count(segment)) + 1);
   }
 
-  /** Give all objects of a segment whose grace period is over back to the allocator. Gives how many. */
-  release(segment: number): number {
-    const memory = this.#memory;
-    const head = this.#head(segment);
-    let released = 0;
-    while (memory.read(head) !== 0) {
-      this.#objects.lockArena();
+  /**
+   * Give all objects of a segment whose grace period is over back to the allocator.
+   * @param timeout ms to wait for the arena lock at most, each time
+   * @throws LockTimeoutError: the rest is still in the segment
+   */
+  release(segment: number, timeout?: number): void {
+    while (this.#memory.read(this.#head(segment)) !== 0) {
+      this.#objects.lockArena(timeout);
       try {
-        released += this.releaseSome(segment, RELEASE_CHUNK);
+        this.releaseSome(segment, RELEASE_CHUNK);
       } finally {
         this.#objects.unlockArena();
       }
     }
-    memory.write(this.#count(segment), 0);
-    return released;
+    this.#memory.write(this.#count(segment), 0);
   }
 
   /** As `release`, at most `most` objects, with the arena lock held by the caller. */
-  releaseSome(segment: number, most: number): number {
+  releaseSome(segment: number, most: number): void {
     const memory = this.#memory;
     const head = this.#head(segment);
-    let released = 0;
-    for (let object = memory.read(head) as Address; object !== 0 && released < most; released++) {
+    let object = memory.read(head) as Address;
+    for (let released = 0; object !== 0 && released < most; released++) {
       const next = memory.load(this.#objects.linkOf(object)) as Address;
       this.#objects.putBack(object);
       memory.write(head, next);
+      memory.write(this.#count(segment), this.count(segment) - 1);
       object = next;
     }
-    return released;
   }
 
   // For the reaper of a dead slot, with the arena lock ---------------------------------------------

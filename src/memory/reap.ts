@@ -18,10 +18,12 @@ import { Header } from "./layout.js";
 import { LIMBO_SEGMENTS } from "./limbo.js";
 import type { Memory } from "./memory.js";
 import { markOwnerDied } from "./robust-mutex.js";
-import { heldLocks, kindOf, SlotKind, SlotWord, slotAddress, slotState, slotsOfKind, threadOf } from "./slot.js";
+import { heldLocks, SlotKind, SlotWord, slotAddress, slotState, slotsOfKind, slotsUsed, threadOf } from "./slot.js";
 
 /** Rebuild all that is derived, and drain the dead. With the arena lock, after its owner died. */
 export function repairArena(heap: Heap): void {
+  // The dead owner may have been emptying the limbo of a slot that was drained before.
+  for (const index of slotsOfKind(heap.memory, heap.layout, SlotKind.DRAINED)) heap.limboOf(index).skipReleased();
   heap.pages.recover();
   const indexes = [...heap.cacheIndexes()];
   for (const index of indexes) heap.cache(index).slabs.recoverCounts();
@@ -72,20 +74,25 @@ function undoRefill(heap: Heap, slot: Address): void {
 }
 
 /**
- * Say that the thread of a slot is dead, give back what it held, and wake those who wait for its locks.
+ * Say that a thread is dead: give back what its slot held, and wake those who wait for its locks.
  * @param timeout ms to wait for the arena lock at most
- * @returns false when the slot was not live
+ * @returns false when the thread has no slot that is live or half reaped
  * @throws LockTimeoutError: call again later; the slot stays DEAD and is drained by whoever repairs or reaps next
  */
-export function reapSlot(heap: Heap, index: number, timeout?: number): boolean {
-  const { memory } = heap;
-  const address = slotAddress(heap.layout, index);
-  const state = memory.load(address);
-  const died = kindOf(state) === SlotKind.LIVE && memory.compareExchange(address, state, slotState(SlotKind.DEAD, threadOf(state))) === state;
-  if (!died && kindOf(state) !== SlotKind.DEAD) return false;
-  markOwnerDied(memory, Header.ARENA_LOCK, index);
-  heap.withArenaLock(() => drainDead(heap), timeout);
-  return died;
+export function reapThread(heap: Heap, thread: number, timeout?: number): boolean {
+  const { memory, layout } = heap;
+  for (let index = 0; index < slotsUsed(memory); index++) {
+    const address = slotAddress(layout, index);
+    const live = slotState(SlotKind.LIVE, thread);
+    const dead = slotState(SlotKind.DEAD, thread);
+    // The thread is part of the word, so a slot that was given to another one meanwhile is left alone.
+    const state = memory.compareExchange(address, live, dead);
+    if (state !== live && state !== dead) continue;
+    markOwnerDied(memory, Header.ARENA_LOCK, index);
+    heap.withArenaLock(() => drainDead(heap), timeout);
+    return true;
+  }
+  return false;
 }
 
 /** Empty the record of a slot that has nothing left, for its next owner. With the arena lock. */
@@ -103,10 +110,8 @@ export function freeSlot(heap: Heap, index: number): void {
   heap.memory.store(address, SlotKind.FREE); // commit
 }
 
-/** Give the objects of a DRAINED slot, whose grace period is over, back. With the arena lock. Gives how many. */
-export function releaseLimbo(heap: Heap, index: number): number {
+/** Give the objects of a DRAINED slot, whose grace period is over, back. With the arena lock. */
+export function releaseLimbo(heap: Heap, index: number): void {
   const limbo = heap.limboOf(index);
-  let released = 0;
-  for (let segment = 0; segment < LIMBO_SEGMENTS; segment++) released += limbo.releaseSome(segment, Number.POSITIVE_INFINITY);
-  return released;
+  for (let segment = 0; segment < LIMBO_SEGMENTS; segment++) limbo.releaseSome(segment, Number.POSITIVE_INFINITY);
 }

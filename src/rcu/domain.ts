@@ -10,7 +10,7 @@
 import { type Address, field } from "../memory/address.js";
 import type { Arena } from "../memory/arena.js";
 import { OutOfMemoryError } from "../memory/errors.js";
-import { reapSlot } from "../memory/reap.js";
+import { reapThread } from "../memory/reap.js";
 import { kindOf, SlotKind, SlotWord, slotAddress, slotsUsed, threadOf } from "../memory/slot.js";
 import { ContextError } from "./errors.js";
 import { EventLoopReader } from "./event-loop.js";
@@ -238,15 +238,17 @@ export class Domain {
   // Life and death -----------------------------------------------------------------------------------
 
   /**
-   * Say that a slot's thread is dead. Its sections are over, its locks tell their next owner, what it retired is given back
+   * Say that a thread is dead. Its sections are over, its locks tell their next owner, what it retired is given back
    * after a grace period. Never for a thread that lives.
+   * @param thread the number its slot shows in `stats()`
    * @param timeout ms to wait for the arena lock at most
-   * @returns whether the slot was live
+   * @returns whether the thread had a slot
    * @throws LockTimeoutError: call again in a later turn
    */
-  reap(slot: number, timeout?: number): boolean {
-    const died = reapSlot(this.arena.heap, slot, timeout);
+  reap(thread: number, timeout?: number): boolean {
+    const died = reapThread(this.arena.heap, thread, timeout);
     this.#periods.wake();
+    // Also when it had none: it may have died while it was leaving.
     this.#reclaimer.noteDrained();
     return died;
   }

@@ -34,6 +34,11 @@ import { DomainWord } from "./layout.js";
 const RETIRES_A_LOOK = 64;
 /** Longest sleep of a driver in ms, in case a thread died without a sign. */
 const LONGEST_SLEEP = 20;
+/**
+ * Longest wait of a driver for the arena lock, in ms. Its owner may have died, and the event that tells so be waiting for this very
+ * turn to end.
+ */
+const DRIVER_PATIENCE = 20;
 
 /** What one thread has waiting. */
 export class Reclaimer {
@@ -42,7 +47,6 @@ export class Reclaimer {
   readonly #reader: EventLoopReader;
   readonly #started: number[] = new Array(LIMBO_SEGMENTS).fill(0);
   #sinceLook = 0;
-  #waiting = 0;
   #driving = false;
   #stopped = false;
 
@@ -66,7 +70,7 @@ export class Reclaimer {
   retire(object: Address): void {
     const { memory, limbo } = this.#heap;
     limbo.push(memory.read(this.#word(SlotWord.COLLECTING)), object);
-    this.#setWaiting(this.#waiting + 1);
+    this.#showWaiting();
     this.#sinceLook++;
     this.#drive();
   }
@@ -75,7 +79,7 @@ export class Reclaimer {
   lookNowAndThen(): void {
     if (this.#sinceLook < RETIRES_A_LOOK || this.#reader.nesting > 0) return;
     this.#sinceLook = 0;
-    this.advance();
+    this.#tryAdvance();
   }
 
   /** Run `callback` once every section that is open now has ended, in this thread, from the top of its event loop. */
@@ -89,17 +93,31 @@ export class Reclaimer {
     return this.#heap.limbo.empty && this.#nextCallbacks.length === 0 && this.#waitingCallbacks === undefined;
   }
 
-  #setWaiting(waiting: number): void {
-    this.#waiting = waiting;
-    this.#heap.memory.store(this.#word(SlotWord.WAITING), waiting);
+  #showWaiting(): void {
+    this.#heap.memory.store(this.#word(SlotWord.WAITING), this.#heap.limbo.size);
   }
 
-  /** Release what is over, seal what has collected. Outside sections. */
-  advance(): void {
+  /**
+   * Release what is over, seal what has collected. Outside sections.
+   * @param timeout ms to wait for the arena lock at most
+   * @throws LockTimeoutError
+   */
+  advance(timeout?: number): void {
     this.#seal();
     this.#reader.quiescent(); // this thread's own last section is over: it must not wait for itself
-    this.#releaseOver();
-    this.#helpDrained();
+    this.#releaseOver(timeout);
+    this.#helpDrained(timeout);
+  }
+
+  /** Advance, or leave it for later when the arena lock cannot be had; gives whether it advanced. */
+  #tryAdvance(): boolean {
+    try {
+      this.advance(DRIVER_PATIENCE);
+      return true;
+    } catch (error) {
+      if (error instanceof LockTimeoutError) return false;
+      throw error;
+    }
   }
 
   #seal(): void {
@@ -112,24 +130,24 @@ export class Reclaimer {
     memory.write(this.#word(SlotWord.COLLECTING), next);
   }
 
-  #releaseOver(): void {
+  #releaseOver(timeout?: number): void {
     const { memory, limbo } = this.#heap;
     for (;;) {
       const oldest = memory.read(this.#word(SlotWord.OLDEST));
       if (oldest === memory.read(this.#word(SlotWord.COLLECTING))) return;
       if (!this.#periods.isOver(memory.read(limbo.cookie(oldest)) as Cookie)) return;
       this.#periods.recordDuration(performance.now() - (this.#started[oldest] as number));
-      this.#setWaiting(this.#waiting - limbo.release(oldest));
+      limbo.release(oldest, timeout);
+      this.#showWaiting();
       memory.write(this.#word(SlotWord.OLDEST), (oldest + 1) % LIMBO_SEGMENTS);
     }
   }
 
   /**
    * Blocking: wait until everything this thread has retired so far is given back, for at most `timeout` ms.
-   * Only outside sections. Gives how many objects were given back.
+   * Only outside sections.
    */
-  flushSync(timeout: number): number {
-    const before = this.#waiting;
+  flushSync(timeout: number): void {
     const deadline = performance.now() + timeout;
     for (;;) {
       this.advance();
@@ -140,7 +158,6 @@ export class Reclaimer {
       this.#reader.goOffline();
       this.#periods.sleep(LONGEST_SLEEP);
     }
-    return before - this.#waiting;
   }
 
   /** From the top of the event loop: run callbacks whose grace period is over. */
@@ -166,11 +183,13 @@ export class Reclaimer {
   }
 
   /** Empty the limbo of slots whose threads are gone. */
-  #helpDrained(): void {
+  #helpDrained(timeout?: number): void {
     const { memory, layout } = this.#heap;
     const reaping = field(layout.root, DomainWord.REAPING);
     if (memory.load(reaping) === 0) return;
     this.#heap.withArenaLock(() => {
+      // Cleared before the scan: a slot that becomes DRAINED during it, without the lock, sets it again.
+      memory.store(reaping, 0);
       let left = 0;
       for (const index of slotsOfKind(memory, layout, SlotKind.DRAINED)) {
         const cookie = field(slotAddress(layout, index), SlotWord.COOKIE);
@@ -180,8 +199,8 @@ export class Reclaimer {
           freeSlot(this.#heap, index);
         } else left++;
       }
-      if (left === 0) memory.store(reaping, 0);
-    });
+      if (left > 0) memory.store(reaping, 1);
+    }, timeout);
   }
 
   /** Note that some slot is DRAINED, and see to it. */
@@ -211,15 +230,9 @@ export class Reclaimer {
   /** One look; false when it must be tried again. */
   #step(): boolean {
     if (this.#reader.nesting > 0) return false; // a section was left open over the turn's end
-    try {
-      this.advance();
-      this.#runCallbacks();
-      return true;
-    } catch (error) {
-      // The arena lock's owner may have died, and its exit event be waiting for this very turn to end.
-      if (error instanceof LockTimeoutError) return false;
-      throw error;
-    }
+    const advanced = this.#tryAdvance();
+    this.#runCallbacks();
+    return advanced;
   }
 
   /** No more driving; what is waiting stays in the slot. */

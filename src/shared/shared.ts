@@ -151,8 +151,7 @@ export class Shared {
     const thread = worker.threadId; // -1 once it has ended
     const onExit = (): void => {
       this.#unwatch.delete(unwatch);
-      const slot = this.domain.arena.slotOfThread(thread);
-      if (slot !== undefined) this.#reap(slot);
+      this.#reap(thread);
     };
     const unwatch = (): void => {
       worker.off("exit", onExit);
@@ -161,14 +160,14 @@ export class Shared {
     this.#unwatch.add(unwatch);
   }
 
-  #reap(slot: number): void {
+  #reap(thread: number): void {
     if (this.#closed) return;
     try {
-      this.domain.reap(slot, REAP_WAIT);
+      this.domain.reap(thread, REAP_WAIT);
     } catch (error) {
       if (!(error instanceof LockTimeoutError)) throw error;
       // The lock's owner is dead too, and its exit event waits for this turn to end.
-      const timer = setTimeout(() => this.#reap(slot), 1) as { unref?: () => void };
+      const timer = setTimeout(() => this.#reap(thread), 1) as { unref?: () => void };
       timer.unref?.();
     }
   }

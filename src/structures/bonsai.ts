@@ -59,6 +59,7 @@ export class Bonsai {
   readonly #root: Address;
   readonly #left: number;
   readonly #takeNode: () => Address;
+  readonly #discard: (node: Address) => void;
 
   /** Nodes of the update under way that no reader can reach yet. */
   readonly #fresh = new Set<Address>();
@@ -71,13 +72,15 @@ export class Bonsai {
    * @param root address of the root pointer
    * @param left offset of LEFT in a node; RIGHT follows it
    * @param takeNode gives a node, or throws OutOfMemoryError
+   * @param discard takes back a node that was never published; it must not fail
    */
-  constructor(memory: Memory, cache: Cache, root: Address, left: number, takeNode: () => Address) {
+  constructor(memory: Memory, cache: Cache, root: Address, left: number, takeNode: () => Address, discard: (node: Address) => void) {
     this.#memory = memory;
     this.#cache = cache;
     this.#root = root;
     this.#left = left;
     this.#takeNode = takeNode;
+    this.#discard = discard;
   }
 
   // Reading, with the lock ---------------------------------------------------------------------------
@@ -280,7 +283,7 @@ export class Bonsai {
       fill(root, 0, count);
       return root;
     } catch (error) {
-      for (const node of made) this.#cache.free(node);
+      for (const node of made) this.#discard(node);
       throw error;
     }
   }
@@ -327,7 +330,7 @@ export class Bonsai {
       this.#publish(path, sides, depth - 1, this.#mend(node, left, right));
       this.#fresh.clear();
     }
-    for (const spare of this.#spare.splice(0)) this.#cache.free(spare);
+    for (const spare of this.#spare.splice(0)) this.#discard(spare);
   }
 
   #mend(node: Address, left: Address, right: Address): Address {
@@ -361,8 +364,8 @@ export class Bonsai {
 
   /** Nothing was published: free what was built and forget the rest. */
   rollBack(): void {
-    for (const node of this.#fresh) this.#cache.free(node);
-    for (const node of this.#spare.splice(0)) this.#cache.free(node);
+    for (const node of this.#fresh) this.#discard(node);
+    for (const node of this.#spare.splice(0)) this.#discard(node);
     this.#fresh.clear();
     this.#replaced.length = 0;
   }

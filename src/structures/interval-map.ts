@@ -126,7 +126,7 @@ export class IntervalMap<B extends BoundsName, T, V = T> {
     this.#lock = new RobustMutex(memory, field(header, HeaderWord.LOCK), heap.slot);
     const cache = heap.cache(place.cache);
     const takeNode = (): Address => cache.alloc();
-    this.#tree = new Bonsai(memory, cache, this.#root, this.#offsets.left, () => domain.allocate(cache.objectWords * 4, takeNode));
+    this.#tree = new Bonsai(memory, cache, this.#root, this.#offsets.left, () => domain.allocate(cache.objectWords * 4, takeNode), this.#discard);
   }
 
   // Reading ------------------------------------------------------------------------------------------
@@ -328,7 +328,7 @@ export class IntervalMap<B extends BoundsName, T, V = T> {
       try {
         this.#fillNode(node, { lo, hi, from: NULL, value }, false);
       } catch (error) {
-        this.#domain.arena.heap.kfree(node);
+        this.#discard(node);
         throw error;
       }
       return node;
@@ -342,6 +342,9 @@ export class IntervalMap<B extends BoundsName, T, V = T> {
     }
   }
 
+  // What was never published could be freed at once, but that may have to wait for the arena lock; retiring never waits.
+  readonly #discard = (object: Address): void => this.#domain.retire(object);
+
   /** Run an update, which commits all of it or throws. */
   #underLock<R>(operation: string, update: () => R): R {
     this.#domain.beforeUpdate(`${this.#name}.${operation}`);
@@ -351,7 +354,7 @@ export class IntervalMap<B extends BoundsName, T, V = T> {
       result = update();
     } catch (error) {
       this.#tree.rollBack();
-      for (const block of this.#freshBlocks.splice(0)) this.#domain.arena.heap.kfree(block);
+      for (const block of this.#freshBlocks.splice(0)) this.#discard(block);
       this.#dropped.length = 0;
       throw error;
     } finally {

@@ -72,7 +72,11 @@ export function struct<const F extends Fields>(fields: F): FixedCodec<StructOf<F
     write(memory, address, value) {
       for (const { name, codec, offset } of parts) codec.write(memory, field(address, offset), (value as Value)[name] as number);
     },
-    read: (memory, address) => Object.fromEntries(parts.map(({ name, codec, offset }) => [name, codec.read(memory, field(address, offset))])) as StructOf<F>,
+    read(memory, address) {
+      const value: Record<string, number> = {};
+      for (const { name, codec, offset } of parts) value[name] = codec.read(memory, field(address, offset));
+      return value as StructOf<F>;
+    },
     equals: (memory, address, value) =>
       parts.every(({ name, codec, offset }) => codec.equals(memory, field(address, offset), (value as Value)[name] as number)),
     same: (a, b) => parts.every(({ name, codec }) => codec.same((a as Value)[name] as number, (b as Value)[name] as number)),

@@ -1,13 +1,12 @@
 /**
- * Loading: file -> rows -> map, a piece at a time, letting the event loop turn in between so
- * that Ctrl-C and the progress line get their say.
+ * Loading: file -> rows, a piece at a time, letting the event loop turn in between so that Ctrl-C
+ * and the progress line get their say; then rows -> map, all at once.
  */
 
 import { stat } from "node:fs/promises";
 import { type Dataset, readRows } from "./dataset.js";
-import type { Entry, Family } from "./maps.js";
+import type { Family } from "./maps.js";
 import { newRanges, type Ranges } from "./ranges.js";
-import { copyWords } from "./words.js";
 
 /** The user wants no more. */
 export class Interrupted extends Error {
@@ -21,9 +20,6 @@ export interface Rows {
   readonly ipv4: Ranges;
   readonly ipv6: Ranges;
 }
-
-/** How long the event loop may be kept waiting, in milliseconds. */
-const TURN = 25;
 
 /** Told how many rows there are so far, and the share of all bytes (0 to 1) they come from. */
 export type OnProgress = (rows: number, share: number) => void;
@@ -40,27 +36,12 @@ export async function load(dataset: Dataset, v4: Family, v6: Family, onProgress:
 }
 
 async function loadFile(file: string, rows: Ranges, family: Family, signal: AbortSignal, onProgress: (rows: number, bytes: number) => void): Promise<void> {
-  const { words, stride } = rows;
-  const lo = new Uint32Array(words);
-  const hi = new Uint32Array(words);
-  const entry: Entry = { country: 0, version: 0 };
-  let done = 0;
-  let turnEnds = performance.now() + TURN;
   for await (const bytes of readRows(file, rows)) {
-    for (; done < rows.count; done++) {
-      // Looking at the clock costs more than a row: every 256 is often enough.
-      if ((done & 255) === 0 && performance.now() > turnEnds) {
-        await new Promise<void>((resolve) => void setImmediate(resolve));
-        if (signal.aborted) throw new Interrupted();
-        turnEnds = performance.now() + TURN;
-      }
-      const at = done * stride;
-      copyWords(lo, 0, rows.data, at, words);
-      copyWords(hi, 0, rows.data, at + words, words);
-      entry.country = rows.data[at + 2 * words] as number;
-      family.set(lo, hi, entry);
-    }
     onProgress(rows.count, bytes);
     if (signal.aborted) throw new Interrupted();
   }
+  family.load(rows);
+  // What takes no time for others takes some for this thread: let a Ctrl-C that came meanwhile through.
+  await new Promise<void>((resolve) => void setImmediate(resolve));
+  if (signal.aborted) throw new Interrupted();
 }

@@ -4,6 +4,7 @@
  */
 
 import { type Shared, struct, u16, u32 } from "../../index.js";
+import type { Ranges } from "./ranges.js";
 import type { Words } from "./words.js";
 
 /** Size of the shared memory: more than twice what the data takes, so that updates never want for room. */
@@ -20,6 +21,7 @@ export interface Entry {
 /** The IPv4 map, as far as the demo uses it. */
 export interface Map4 {
   readonly size: number;
+  load(rows: Iterable<[lo: number, hi: number, value: Entry]>): void;
   set(lo: number, hi: number, value: Entry): void;
   delete(lo: number, hi: number): boolean;
   at<R>(key: number, fn: (view: View4) => R): R | undefined;
@@ -34,6 +36,7 @@ export interface View4 {
 /** The IPv6 map, as far as the demo uses it. */
 export interface Map6 {
   readonly size: number;
+  load(rows: Iterable<[lo: Uint32Array, hi: Uint32Array, value: Entry]>): void;
   set(lo: Uint32Array, hi: Uint32Array, value: Entry): void;
   delete(lo: Uint32Array, hi: Uint32Array): boolean;
   at<R>(key: Uint32Array, fn: (view: View6) => R): R | undefined;
@@ -71,6 +74,8 @@ export interface Family {
   readonly name: "IPv4" | "IPv6";
   readonly words: Words;
   size(): number;
+  /** Fill the map with rows, of which later ones win. */
+  load(rows: Ranges): void;
   set(lo: Uint32Array, hi: Uint32Array, value: Entry): void;
   delete(lo: Uint32Array, hi: Uint32Array): boolean;
   /** Look `key` up; false, and `found` as it was, when nothing covers it. */
@@ -81,12 +86,19 @@ export function newFound(words: Words): Found {
   return { lo: new Uint32Array(words), hi: new Uint32Array(words), country: 0, version: 0 };
 }
 
+function* entries<Bound>({ count, stride, words, data }: Ranges, boundAt: (at: number) => Bound): Generator<[lo: Bound, hi: Bound, value: Entry]> {
+  for (let at = 0; at < count * stride; at += stride) {
+    yield [boundAt(at), boundAt(at + words), { country: data[at + 2 * words] as number, version: 0 }];
+  }
+}
+
 export function family4(map: Map4): Family {
   const first = (words: Uint32Array): number => words[0] as number;
   return {
     name: "IPv4",
     words: 1,
     size: () => map.size,
+    load: (rows) => map.load(entries(rows, (at) => rows.data[at] as number)),
     set: (lo, hi, value) => map.set(first(lo), first(hi), value),
     delete: (lo, hi) => map.delete(first(lo), first(hi)),
     look: (key, found) =>
@@ -105,6 +117,7 @@ export function family6(map: Map6): Family {
     name: "IPv6",
     words: 4,
     size: () => map.size,
+    load: (rows) => map.load(entries(rows, (at) => rows.data.subarray(at, at + rows.words))),
     set: (lo, hi, value) => map.set(lo, hi, value),
     delete: (lo, hi) => map.delete(lo, hi),
     look: (key, found) =>

@@ -144,7 +144,7 @@ export function summary(result: Result, palette: Palette): string {
     `Meanwhile one writer made ${count(result.updates)} updates (${rate(result.updates, result.seconds)} a second; ${count(result.updatesAsked)} asked): ` +
       `${count(changes.splits)} splits, ${count(changes.rejoins)} rejoins, ${count(changes.moves)} moves, ` +
       `${count(changes.withdrawals)} withdrawals, ${count(changes.readditions)} re-additions.`,
-    `${count(result.gracePeriods)} grace periods. Waiting for one (asked for every 50 ms) took at most ${count(gpMicros.p50)} us half of the time, ` +
+    `${count(result.gracePeriods)} grace periods. Waiting for one took at most ${count(gpMicros.p50)} us half of the time, ` +
       `${count(gpMicros.p99)} us 99 times of 100, ${count(gpMicros.max)} us at worst. Retired and still waiting: ${count(result.retiredPending)}.`,
     `Memory: ${megabytes(result.bytesUsed)}, shared by all. A copy for each thread that uses the data (${readers} and the writer), ` +
       `as sorted typed arrays of lo, hi, country and version, would take ${megabytes(result.bytesIfCopied)}: ` +

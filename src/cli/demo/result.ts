@@ -2,8 +2,8 @@
  * What a run came to: the published JSON fields, and how they are worked out.
  */
 
+import type { SharedStats } from "../../index.js";
 import { type Change, type Control, changeNames } from "./control.js";
-import type { GpMicros } from "./grace-probe.js";
 
 /** The object that `--json` prints. */
 export interface Result {
@@ -22,8 +22,8 @@ export interface Result {
   wrong: number;
   /** While readers ran. */
   gracePeriods: number;
-  /** While readers ran, as main's own synchronize() met them. */
-  gpMicros: GpMicros;
+  /** How long those who retired memory waited for its grace period. */
+  gpMicros: SharedStats["gpMicros"];
   bytesUsed: number;
   bytesIfCopied: number;
   /** Objects retired and not yet given back, after the last grace period. */
@@ -31,8 +31,6 @@ export interface Result {
   seed: number;
   /** Reader threads x time / lookups. */
   nsPerLookup: number;
-  /** What the library says of all grace periods, those of loading included. */
-  gpMicrosSinceCreation: GpMicros;
   loadSeconds: number;
   rowsIpv4: number;
   rowsIpv6: number;
@@ -72,7 +70,6 @@ export function newResult(threads: number, updatesAsked: number, seed: number): 
     retiredPending: 0,
     seed,
     nsPerLookup: 0,
-    gpMicrosSinceCreation: { p50: 0, p99: 0, max: 0 },
     loadSeconds: 0,
     rowsIpv4: 0,
     rowsIpv6: 0,

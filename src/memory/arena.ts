@@ -81,7 +81,7 @@ export class Arena {
 /** Numbers for threads of platforms that do not number them. */
 export function nextThreadNumber(memory: Memory): number {
   // Above the numbers that platforms give, within the 29 bits that a slot keeps.
-  return 0x10000000 + (memory.add(Header.NEXT_THREAD, 1) & 0x0fffffff);
+  return 0x10000000 + ((memory.add(Header.NEXT_THREAD, 1) >>> 0) % 0x0fffffff);
 }
 
 /** Threads attached. */

@@ -93,10 +93,10 @@ export class DeadlockError extends QuiesceError {
 
 /** The lock's owner did not let go in time. */
 export class LockTimeoutError extends QuiesceError {
-  constructor(address: number, ownerSlot: number, milliseconds: number) {
+  constructor(address: number, thread: number, milliseconds: number) {
     super(
       "ERR_LOCK_TIMEOUT",
-      `the lock at ${address} was held by slot ${ownerSlot} for ${milliseconds} ms. If that thread died, its death must be seen first: ` +
+      `the lock at ${address} was held by thread ${thread} for ${milliseconds} ms. If that thread died, its death must be seen first: ` +
         "watch() its worker, and let this thread's event loop turn so that the exit event can arrive.",
     );
   }

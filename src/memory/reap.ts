@@ -37,9 +37,10 @@ export function repairArena(heap: Heap): void {
 export function drainDead(heap: Heap): void {
   for (const index of slotsOfKind(heap.memory, heap.layout, SlotKind.DEAD)) {
     const address = slotAddress(heap.layout, index);
+    const thread = threadOf(heap.memory.load(address));
     drainSlot(heap, index);
-    for (const lock of heldLocks(heap.memory, address)) markOwnerDied(heap.memory, lock, index);
-    heap.memory.store(address, slotState(SlotKind.DRAINED, threadOf(heap.memory.load(address)))); // commit
+    for (const lock of heldLocks(heap.memory, address)) markOwnerDied(heap.memory, lock, thread);
+    heap.memory.store(address, slotState(SlotKind.DRAINED, thread)); // commit
   }
 }
 
@@ -88,7 +89,10 @@ export function reapThread(heap: Heap, thread: number, timeout?: number): boolea
     // The thread is part of the word, so a slot that was given to another one meanwhile is left alone.
     const state = memory.compareExchange(address, live, dead);
     if (state !== live && state !== dead) continue;
-    markOwnerDied(memory, Header.ARENA_LOCK, index);
+    // Not only for this one: an earlier reaper may have died before it came to do so.
+    for (const dead of slotsOfKind(memory, layout, SlotKind.DEAD)) {
+      markOwnerDied(memory, Header.ARENA_LOCK, threadOf(memory.load(slotAddress(layout, dead))));
+    }
     heap.withArenaLock(() => drainDead(heap), timeout);
     return true;
   }

@@ -3,8 +3,11 @@
  * (pthread_mutexattr_setrobust(3); the sleeping half is Drepper's "Futexes Are Tricky", mutex 2).
  *
  *   word = 0                     free
- *        = owner | [WAITERS]     held by slot `owner - 1`; someone may be asleep
+ *        = owner | [WAITERS]     held by thread `owner - 1`; someone may be asleep
  *        = DIED  | [WAITERS]     its owner died holding it: the next owner must recover
+ *
+ * The owner is named by its thread's number, which never comes back, and not by its slot, which does: who takes a lock
+ * away from a dead thread, however late, cannot take it from a living one.
  *
  * Law table
  *   word         class
@@ -26,7 +29,7 @@ import { DeadlockError, LockTimeoutError } from "./errors.js";
 import type { Memory } from "./memory.js";
 import type { Slot } from "./slot.js";
 
-const OWNER = 0x3ff;
+const OWNER = 0x1fffffff;
 const DIED = 1 << 29;
 const WAITERS = 1 << 30;
 
@@ -47,7 +50,7 @@ export class RobustMutex {
     this.address = address;
     this.#memory = memory;
     this.#slot = slot;
-    this.#me = slot.index + 1;
+    this.#me = slot.thread + 1;
   }
 
   /** Whether this thread holds the lock. */
@@ -99,14 +102,11 @@ export class RobustMutex {
   }
 }
 
-/**
- * Take a lock away from a dead slot, if it holds it, and wake those who wait for it.
- * Safe to repeat; the slot must be dead.
- */
-export function markOwnerDied(memory: Memory, lock: Address, deadSlot: number): void {
+/** Take a lock away from a dead thread, if it holds it, and wake those who wait for it. May be repeated. */
+export function markOwnerDied(memory: Memory, lock: Address, thread: number): void {
   for (;;) {
     const word = memory.load(lock);
-    if ((word & OWNER) !== deadSlot + 1) break;
+    if ((word & OWNER) !== thread + 1) break;
     if (memory.compareExchange(lock, word, DIED | (word & WAITERS)) === word) break;
   }
   // Woken in any case: the dead thread may have let go without having woken anyone.

@@ -89,15 +89,18 @@ export type Park = (address: Address, expected: number, timeout: number) => void
 export class Slot {
   readonly memory: Memory;
   readonly index: number;
+  /** The thread's number; no two threads ever have the same. */
+  readonly thread: number;
   readonly address: Address;
   /** Sleeps until `address` is notified, at most `timeout` ms; may wake early. */
   park: Park;
   readonly #held: Address;
   #depth = 0;
 
-  constructor(memory: Memory, layout: Layout, index: number) {
+  constructor(memory: Memory, layout: Layout, index: number, thread: number) {
     this.memory = memory;
     this.index = index;
+    this.thread = thread;
     this.address = slotAddress(layout, index);
     this.#held = field(this.address, SlotWord.HELD);
     this.park = (address, expected, timeout) => {
@@ -141,6 +144,7 @@ export function heldLocks(memory: Memory, slot: Address): Address[] {
 
 /**
  * Claim a free slot for a thread.
+ * @param thread its number, from 0 to 2^29 - 2, that no other thread has or had
  * @throws TooManyThreadsError when every slot is taken
  */
 export function claimSlot(memory: Memory, layout: Layout, thread: number): Slot {
@@ -153,7 +157,7 @@ export function claimSlot(memory: Memory, layout: Layout, thread: number): Slot 
       memory.compareExchange(Header.SLOTS_USED, used, index + 1);
     }
     if (memory.compareExchange(state, SlotKind.FREE, slotState(SlotKind.LIVE, thread)) === SlotKind.FREE) {
-      return new Slot(memory, layout, index);
+      return new Slot(memory, layout, index, thread);
     }
   }
   throw new TooManyThreadsError(layout.slots);

@@ -18,7 +18,7 @@ import { Header } from "./layout.js";
 import { LIMBO_SEGMENTS } from "./limbo.js";
 import type { Memory } from "./memory.js";
 import { markOwnerDied } from "./robust-mutex.js";
-import { heldLocks, SlotKind, SlotWord, slotAddress, slotState, slotsOfKind, slotsUsed, threadOf } from "./slot.js";
+import { heldLocks, kindOf, SlotKind, SlotWord, slotAddress, slotState, slotsOfKind, slotsUsed, threadOf } from "./slot.js";
 
 /** Rebuild all that is derived, and drain the dead. With the arena lock, after its owner died. */
 export function repairArena(heap: Heap): void {
@@ -90,8 +90,9 @@ export function reapThread(heap: Heap, thread: number, timeout?: number): boolea
     const state = memory.compareExchange(address, live, dead);
     if (state !== live && state !== dead) continue;
     // Not only for this one: an earlier reaper may have died before it came to do so.
-    for (const dead of slotsOfKind(memory, layout, SlotKind.DEAD)) {
-      markOwnerDied(memory, Header.ARENA_LOCK, threadOf(memory.load(slotAddress(layout, dead))));
+    for (let other = 0; other < slotsUsed(memory); other++) {
+      const dying = memory.load(slotAddress(layout, other)); // kind and thread at one instant: the slot may be another's at the next
+      if (kindOf(dying) === SlotKind.DEAD) markOwnerDied(memory, Header.ARENA_LOCK, threadOf(dying));
     }
     heap.withArenaLock(() => drainDead(heap), timeout);
     return true;

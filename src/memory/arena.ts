@@ -72,6 +72,7 @@ export class Arena {
       clearSlot(memory, address);
       return true;
     });
+    heap.slot.detach();
     // The slot is another thread's from here on, so this comes after everything, the lock's own notes included; a thread
     // that dies before it is reaped as any other.
     memory.store(address, empty ? SlotKind.FREE : slotState(SlotKind.DRAINED, threadOf(memory.load(address))));

@@ -47,7 +47,8 @@ export class Cache {
   readonly #memory: Memory;
   readonly #arena: ArenaLock;
   readonly #magazine: Address;
-  readonly #slot: Address;
+  readonly #slot: Slot;
+  readonly #intent: Address;
 
   constructor(memory: Memory, arena: ArenaLock, slot: Slot, slabs: Slabs, index: number) {
     this.slabs = slabs;
@@ -55,7 +56,8 @@ export class Cache {
     this.#memory = memory;
     this.#arena = arena;
     this.#magazine = slot.magazine(index);
-    this.#slot = slot.address;
+    this.#slot = slot;
+    this.#intent = field(slot.address, SlotWord.INTENT);
   }
 
   /**
@@ -64,6 +66,7 @@ export class Cache {
    * @returns its address, NULL when the arena is full
    */
   alloc(tag?: number): Address {
+    this.#slot.mustBeAttached();
     const memory = this.#memory;
     let count = memory.read(this.#magazine);
     if (count === 0) {
@@ -83,19 +86,19 @@ export class Cache {
    * @throws DoubleFreeError, InvalidAddressError
    */
   free(object: Address): void {
+    this.#slot.mustBeAttached();
     const memory = this.#memory;
     this.checkAddress(object);
     if (!this.slabs.isLive(object)) throw new DoubleFreeError(object, "free");
     if (memory.read(this.#magazine) === MAGAZINE_CAPACITY) this.#flushHalf();
     const count = memory.read(this.#magazine);
-    const intent = field(this.#slot, SlotWord.INTENT);
-    memory.write(intent, -object);
+    memory.write(this.#intent, -object);
     if (this.slabs.clearLive(object)) {
       memory.write(field(this.#magazine, count + 1), object);
       memory.write(this.#magazine, count + 1);
-      memory.write(intent, 0);
+      memory.write(this.#intent, 0);
     } else {
-      memory.write(intent, 0);
+      memory.write(this.#intent, 0);
       throw new DoubleFreeError(object, "free");
     }
   }
@@ -128,8 +131,8 @@ export class Cache {
         }
         let mask = found.free;
         while (popCount(mask) > MAGAZINE_CAPACITY - count) mask &= ~(1 << (31 - Math.clz32(mask)));
-        memory.write(field(this.#slot, SlotWord.REFILL_WORD), found.word);
-        memory.write(field(this.#slot, SlotWord.REFILL_MASK), mask);
+        memory.write(field(this.#slot.address, SlotWord.REFILL_WORD), found.word);
+        memory.write(field(this.#slot.address, SlotWord.REFILL_MASK), mask);
         slabs.take(found.slab, found.word, mask, popCount(mask));
         // The highest goes in first: objects taken one after the other then lie side by side.
         for (let left = mask; left !== 0; ) {
@@ -139,7 +142,7 @@ export class Cache {
           memory.write(field(this.#magazine, count), slabs.objectAt(found.slab, found.firstIndex + bit));
         }
         memory.write(this.#magazine, count);
-        memory.write(field(this.#slot, SlotWord.REFILL_MASK), 0);
+        memory.write(field(this.#slot.address, SlotWord.REFILL_MASK), 0);
       }
     } finally {
       this.#arena.unlockArena();

@@ -65,6 +65,7 @@ export class Heap implements ArenaLock, Objects {
   // The arena lock -----------------------------------------------------------------------------------
 
   lockArena(timeout?: number): void {
+    this.slot.mustBeAttached();
     if (!this.#lock.lock(timeout)) return;
     let repaired = false;
     try {

@@ -20,7 +20,7 @@
  */
 
 import { type Address, field } from "./address.js";
-import { QuiesceError, TooManyThreadsError } from "./errors.js";
+import { ClosedError, QuiesceError, TooManyThreadsError } from "./errors.js";
 import { Header, type Layout, MAGAZINE_WORDS, SLOT_HEAD_WORDS } from "./layout.js";
 import type { Memory } from "./memory.js";
 
@@ -92,6 +92,7 @@ export class Slot {
   /** The thread's number; no two threads ever have the same. */
   readonly thread: number;
   readonly address: Address;
+  #detached = false;
   /** Sleeps until `address` is notified, at most `timeout` ms; may wake early. */
   park: Park;
   readonly #held: Address;
@@ -107,6 +108,16 @@ export class Slot {
       // A thread that may not block spins: locks are held for microseconds.
       if (memory.canBlock) memory.wait(address, expected, timeout);
     };
+  }
+
+  /** @throws ClosedError after `detach`: the slot's record may be another thread's by now */
+  mustBeAttached(): void {
+    if (this.#detached) throw new ClosedError("this arena");
+  }
+
+  /** Nothing of the slot's record is touched by this thread from here on. */
+  detach(): void {
+    this.#detached = true;
   }
 
   /** The slot's magazine for the cache of this index. */

@@ -124,7 +124,7 @@ export class Domain {
    * @throws ContextError (ERR_IN_SECTION) in a section
    */
   offline<T>(fn: () => T): T {
-    this.#refuseInSection("offline()");
+    this.#mayWait("offline()");
     this.reader.goOffline();
     return fn();
   }
@@ -141,7 +141,7 @@ export class Domain {
    * @throws ContextError (ERR_IN_SECTION) at once, in a section: it would wait for itself
    */
   synchronize(): Promise<void> {
-    this.#refuseInSection("synchronize()");
+    this.#mayWait("synchronize()");
     return this.#synchronize();
   }
 
@@ -171,7 +171,7 @@ export class Domain {
    * @throws ContextError (ERR_IN_SECTION) in a section; (ERR_CANNOT_BLOCK) where the thread may not block and would have to
    */
   synchronizeSync(): void {
-    this.#refuseInSection("synchronizeSync()");
+    this.#mayWait("synchronizeSync()");
     const started = performance.now();
     this.reader.goOffline();
     const cookie = this.#periods.start();
@@ -226,11 +226,12 @@ export class Domain {
    * @throws ContextError (ERR_IN_SECTION), ClosedError
    */
   beforeUpdate(operation: string): void {
-    this.reader.mustBeOpen();
-    this.#refuseInSection(operation);
+    this.#mayWait(operation);
   }
 
-  #refuseInSection(operation: string): void {
+  /** What may wait is refused in a section, and after `detach`. */
+  #mayWait(operation: string): void {
+    this.reader.mustBeOpen();
     if (this.reader.nesting > 0)
       throw new ContextError("ERR_IN_SECTION", `${operation} may wait, and was called in a read-side section, which others wait for: end the section first.`);
   }
@@ -260,7 +261,7 @@ export class Domain {
 
   /** Give this thread's slot back. Callbacks that have not run never will. */
   detach(): void {
-    this.#refuseInSection("detach()");
+    this.#mayWait("detach()");
     this.#reclaimer.advance();
     this.#reclaimer.stop();
     this.reader.close();

@@ -68,7 +68,8 @@ export class Reclaimer {
    * @throws DoubleFreeError
    */
   retire(object: Address): void {
-    const { memory, limbo } = this.#heap;
+    const { memory, limbo, slot } = this.#heap;
+    slot.mustBeAttached();
     limbo.push(memory.read(this.#word(SlotWord.COLLECTING)), object);
     this.#showWaiting();
     this.#sinceLook++;
@@ -84,6 +85,7 @@ export class Reclaimer {
 
   /** Run `callback` once every section that is open now has ended, in this thread, from the top of its event loop. */
   call(callback: () => void): void {
+    this.#heap.slot.mustBeAttached();
     this.#nextCallbacks.push(callback);
     this.#drive();
   }

@@ -59,7 +59,8 @@ export const u32Bounds: Bounds<number, number> = {
   least: 0,
   most: 0xffffffff,
   parse(given) {
-    if (given >>> 0 !== given) throw new KeyError("ERR_KEY", `a u32 key is a whole number from 0 to 4294967295; got ${show(given)}.`);
+    if (typeof given !== "number" || given >>> 0 !== given)
+      throw new KeyError("ERR_KEY", `a u32 key is a whole number from 0 to 4294967295; got ${show(given)}.`);
     return given;
   },
   parseScratch: (given) => u32Bounds.parse(given),

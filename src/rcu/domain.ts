@@ -154,10 +154,10 @@ export class Domain {
       const alive = setInterval(() => {}, 0x3fffffff);
       try {
         for (;;) {
-          this.#periods.announceSleep();
+          const ticket = this.#periods.announceSleep();
           this.reader.quiescent();
           if (this.#periods.isOver(cookie)) break;
-          await this.#periods.sleepAsync(LONGEST_SLEEP);
+          await this.#periods.sleepAsync(ticket, LONGEST_SLEEP);
         }
       } finally {
         clearInterval(alive);
@@ -178,9 +178,9 @@ export class Domain {
     while (!this.#periods.isOver(cookie)) {
       if (!this.arena.memory.canBlock)
         throw new ContextError("ERR_CANNOT_BLOCK", "this thread may not block (a browser's main thread): use `await synchronize()`.");
-      this.#periods.announceSleep();
+      const ticket = this.#periods.announceSleep();
       if (this.#periods.isOver(cookie)) break;
-      this.#periods.sleep(LONGEST_SLEEP);
+      this.#periods.sleep(ticket, LONGEST_SLEEP);
     }
     this.#periods.recordDuration(performance.now() - started);
   }

@@ -37,6 +37,9 @@ declare const brand: unique symbol;
 /** A grace period that was asked for. */
 export type Cookie = number & { readonly [brand]: "cookie" };
 
+/** An announced sleep. */
+export type Ticket = number & { readonly [brand]: "ticket" };
+
 /** First sequence of a new domain. */
 export const FIRST_SEQUENCE = -601;
 
@@ -109,27 +112,30 @@ export class GracePeriods {
     }
   }
 
-  /** Say that somebody is going to sleep; `isOver` must be asked once more after this. */
-  announceSleep(): void {
-    this.#memory.store(this.#wanted, 1);
+  /** Say that somebody is going to sleep; `isOver` must be asked once more after this, and the ticket given to `sleep`. */
+  announceSleep(): Ticket {
+    return (this.#memory.or(this.#wanted, 1) | 1) as Ticket;
   }
 
-  /** Sleep until some slot changes, at most `timeout` ms. */
-  sleep(timeout: number): void {
-    this.#memory.wait(this.#wanted, 1, timeout);
+  /** Sleep until some slot changes after the ticket was taken, at most `timeout` ms. */
+  sleep(ticket: Ticket, timeout: number): void {
+    this.#memory.wait(this.#wanted, ticket, timeout);
   }
 
   /** As `sleep`, without blocking; it keeps no event loop alive. */
-  async sleepAsync(timeout: number): Promise<void> {
-    const wait = this.#memory.waitAsync(this.#wanted, 1, timeout);
+  async sleepAsync(ticket: Ticket, timeout: number): Promise<void> {
+    const wait = this.#memory.waitAsync(this.#wanted, ticket, timeout);
     if (wait.async) await wait.value;
   }
 
   /** Wake those who sleep; after a slot's SEEN has changed, or its thread was found dead. */
   wake(): void {
     const memory = this.#memory;
-    if (memory.load(this.#wanted) === 0) return;
-    memory.store(this.#wanted, 0);
+    const wanted = memory.load(this.#wanted);
+    if ((wanted & 1) === 0) return;
+    // A count and not just a flag: who announced before this and is not asleep yet must not fall asleep on the announcement
+    // of somebody who comes after it. When the exchange fails, another one's wake came between, and did the same.
+    memory.compareExchange(this.#wanted, wanted, (wanted + 1) | 0);
     memory.notify(this.#wanted);
   }
 

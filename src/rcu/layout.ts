@@ -5,7 +5,7 @@
  *   word           class
  *   GP_SEQ         atomic; odd, goes up by 2, wraps at 2^32; every reader loads it now and then
  *   COMPLETED      atomic; the highest sequence whose grace period is known to be over; only goes up
- *   WANTED         atomic; 1 while someone sleeps until a slot goes on or offline
+ *   WANTED         atomic; an event count: odd while someone may be asleep until a slot changes, one more when it has
  *   REAPING        atomic; 1 while some slot may be DRAINED and not free
  *   GRACE_PERIODS  atomic; how often COMPLETED went up
  *   LONGEST, HISTOGRAM   atomic; durations in microseconds

@@ -154,11 +154,11 @@ export class Reclaimer {
     for (;;) {
       this.advance();
       if (this.#heap.limbo.empty || performance.now() >= deadline || !this.#heap.memory.canBlock) break;
-      this.#periods.announceSleep();
+      const ticket = this.#periods.announceSleep();
       this.advance();
       if (this.#heap.limbo.empty) break;
       this.#reader.goOffline();
-      this.#periods.sleep(LONGEST_SLEEP);
+      this.#periods.sleep(ticket, LONGEST_SLEEP);
     }
   }
 
@@ -222,9 +222,9 @@ export class Reclaimer {
     await undefined; // not inside the operation that retired: its caller may still hold what it took out
     while (!this.#stopped) {
       if (this.#step() && this.idle && this.#heap.memory.load(reaping) === 0) break;
-      this.#periods.announceSleep();
+      const ticket = this.#periods.announceSleep();
       if (this.#stopped || (this.#step() && this.idle && this.#heap.memory.load(reaping) === 0)) break;
-      await this.#periods.sleepAsync(LONGEST_SLEEP);
+      await this.#periods.sleepAsync(ticket, LONGEST_SLEEP);
     }
     this.#driving = false;
   }

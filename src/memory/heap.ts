@@ -220,10 +220,15 @@ export class Heap implements ArenaLock, Objects {
 
   // What an address is -------------------------------------------------------------------------------
 
-  /** First page of the slab an address lies in, 0 when it lies in none. */
-  #slabPage(address: Address): number {
+  #pageOf(address: Address): number {
     const page = address >>> PAGE_SHIFT;
     if (page < this.layout.firstPage || page >= this.layout.pages) throw new InvalidAddressError(address, "is outside the arena's pages");
+    return page;
+  }
+
+  /** First page of the slab an address lies in, 0 when it lies in none. */
+  #slabPage(address: Address): number {
+    const page = this.#pageOf(address);
     const order = this.pages.order(page);
     if (order > MAX_ORDER) return 0;
     const head = page & ~((1 << order) - 1);
@@ -244,7 +249,7 @@ export class Heap implements ArenaLock, Objects {
   }
 
   #pageBlock(address: Address): number {
-    const page = address >>> PAGE_SHIFT;
+    const page = this.#pageOf(address);
     const kind = this.pages.kind(page);
     if (address % PAGE_WORDS !== 0 || kind === PageKind.TAIL || kind === PageKind.SLAB)
       throw new InvalidAddressError(address, "is not the start of anything that was allocated");

@@ -248,7 +248,7 @@ export class Domain {
    */
   reap(thread: number, timeout?: number): boolean {
     const died = reapThread(this.arena.heap, thread, timeout);
-    this.#periods.wake();
+    this.#periods.wakeAll();
     // Also when it had none: it may have died while it was leaving.
     this.#reclaimer.noteDrained();
     return died;

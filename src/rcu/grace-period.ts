@@ -31,6 +31,7 @@ import type { Memory } from "../memory/memory.js";
 import { kindOf, SlotKind, SlotWord, slotAddress, slotsUsed } from "../memory/slot.js";
 import { record } from "./histogram.js";
 import { DomainWord } from "./layout.js";
+import { nextTurn } from "./turn.js";
 
 declare const brand: unique symbol;
 
@@ -126,9 +127,11 @@ export class GracePeriods {
   async sleepAsync(ticket: Ticket, timeout: number): Promise<void> {
     const wait = this.#memory.waitAsync(this.#wanted, ticket, timeout);
     if (wait.async) await wait.value;
+    // A slot has changed already. But callers loop, and others may wake without end: events must get their turn.
+    else await nextTurn();
   }
 
-  /** Wake those who sleep; after a slot's SEEN has changed, or its thread was found dead. */
+  /** Wake those who sleep; after a slot's SEEN has changed. */
   wake(): void {
     const memory = this.#memory;
     const wanted = memory.load(this.#wanted);
@@ -137,6 +140,12 @@ export class GracePeriods {
     // of somebody who comes after it. When the exchange fails, another one's wake came between, and did the same.
     memory.compareExchange(this.#wanted, wanted, (wanted + 1) | 0);
     memory.notify(this.#wanted);
+  }
+
+  /** As `wake`, for a reaper: the dead thread may have counted its wake and not come to notify. */
+  wakeAll(): void {
+    this.wake();
+    this.#memory.notify(this.#wanted);
   }
 
   /** Count the duration of a grace period, in ms, from its start until its caller knew it was over. */

@@ -29,6 +29,7 @@ import { SlotKind, SlotWord, slotAddress, slotsOfKind } from "../memory/slot.js"
 import type { EventLoopReader } from "./event-loop.js";
 import type { Cookie, GracePeriods } from "./grace-period.js";
 import { DomainWord } from "./layout.js";
+import { nextTurn } from "./turn.js";
 
 /** Retires between two looks at what is over, in a turn that does not end. */
 const RETIRES_A_LOOK = 64;
@@ -220,10 +221,16 @@ export class Reclaimer {
   async #driveUntilIdle(): Promise<void> {
     const reaping = field(this.#heap.layout.root, DomainWord.REAPING);
     await undefined; // not inside the operation that retired: its caller may still hold what it took out
+    const done = (): boolean => this.idle && this.#heap.memory.load(reaping) === 0;
     while (!this.#stopped) {
-      if (this.#step() && this.idle && this.#heap.memory.load(reaping) === 0) break;
+      if (!this.#step()) {
+        await nextTurn();
+        continue;
+      }
+      if (done()) break;
+      // Announced before one more look, so that what changes after it wakes the sleeper.
       const ticket = this.#periods.announceSleep();
-      if (this.#stopped || (this.#step() && this.idle && this.#heap.memory.load(reaping) === 0)) break;
+      if (this.#step() && done()) break;
       await this.#periods.sleepAsync(ticket, LONGEST_SLEEP);
     }
     this.#driving = false;

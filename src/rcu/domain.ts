@@ -24,8 +24,8 @@ const FORCED_WAIT = 2000;
 /** Longest sleep between two looks, in ms: a thread may die without a sign. */
 const LONGEST_SLEEP = 20;
 
-/** Refuses, in a type, a function that gives a promise. */
-export type Synchronous<T> = T extends PromiseLike<unknown> ? never : unknown;
+/** Refuses, in a type, a function that gives or may give a promise (one that gives `any` is let through, and checked as it runs). */
+export type Synchronous<T> = 0 extends 1 & T ? unknown : [Extract<T, PromiseLike<unknown>>] extends [never] ? unknown : never;
 
 /** Figures of a domain; times in microseconds. */
 export interface DomainStats {

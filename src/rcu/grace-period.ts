@@ -31,7 +31,7 @@ import type { Memory } from "../memory/memory.js";
 import { kindOf, SlotKind, SlotWord, slotAddress, slotsUsed } from "../memory/slot.js";
 import { record } from "./histogram.js";
 import { DomainWord } from "./layout.js";
-import { nextTurn } from "./turn.js";
+import { pause } from "./pause.js";
 
 declare const brand: unique symbol;
 
@@ -128,7 +128,7 @@ export class GracePeriods {
     const wait = this.#memory.waitAsync(this.#wanted, ticket, timeout);
     if (wait.async) await wait.value;
     // A slot has changed already. But callers loop, and others may wake without end: events must get their turn.
-    else await nextTurn();
+    else await pause(1);
   }
 
   /** Wake those who sleep; after a slot's SEEN has changed. */

@@ -29,7 +29,7 @@ import { SlotKind, SlotWord, slotAddress, slotsOfKind } from "../memory/slot.js"
 import type { EventLoopReader } from "./event-loop.js";
 import type { Cookie, GracePeriods } from "./grace-period.js";
 import { DomainWord } from "./layout.js";
-import { nextTurn } from "./turn.js";
+import { pause } from "./pause.js";
 
 /** Retires between two looks at what is over, in a turn that does not end. */
 const RETIRES_A_LOOK = 64;
@@ -224,7 +224,7 @@ export class Reclaimer {
     const done = (): boolean => this.idle && this.#heap.memory.load(reaping) === 0;
     while (!this.#stopped) {
       if (!this.#step()) {
-        await nextTurn();
+        await pause(LONGEST_SLEEP);
         continue;
       }
       if (done()) break;

@@ -45,7 +45,10 @@ export function struct<const F extends Fields>(fields: F): FixedCodec<StructOf<F
   let words = 0;
   const parts = Object.entries(fields).map(([name, codec]) => {
     if (codec?.words === undefined) throw new QuiesceError("ERR_SCHEMA", `field ${name} of a struct must be of fixed size (u16, u32).`);
-    if (name === "memory" || name === "address") throw new QuiesceError("ERR_SCHEMA", `a struct's field cannot be called ${name}.`);
+    // Names stand in the schema's text, which must tell schemas apart, and beside the view's own members.
+    if (!/^[A-Za-z_$][\w$]*$/.test(name) || name === "memory" || name === "address" || name === "__proto__") {
+      throw new QuiesceError("ERR_SCHEMA", `a struct's field is called by an identifier other than memory and address; got ${JSON.stringify(name)}.`);
+    }
     const part = { name, codec, offset: words };
     words += codec.words;
     return part;

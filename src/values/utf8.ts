@@ -9,7 +9,7 @@ import { show, ValueError } from "./errors.js";
 const MOST_BYTES = MAX_KMALLOC_BYTES - 4;
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder();
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true }); // which means: keep it
 
 /** Text of up to 4 MiB less 4 bytes in UTF-8. */
 export const utf8: VariableCodec<string> = {

@@ -21,10 +21,12 @@ export function inSandbox<R>(world: World, body: () => R): R {
   const { queueMicrotask } = globalThis;
   const { now } = Date;
   const { random } = Math;
+  const { emitWarning } = process;
   globalThis.queueMicrotask = (task) => world.defer(task);
   performance.now = () => world.now();
   Date.now = () => world.now();
   Math.random = () => world.random();
+  process.emitWarning = () => {}; // a thread that is killed in a section, say, leaves it open thousands of times
   try {
     return body();
   } finally {
@@ -32,6 +34,7 @@ export function inSandbox<R>(world: World, body: () => R): R {
     Reflect.deleteProperty(performance, "now"); // it hid the prototype's
     Date.now = now;
     Math.random = random;
+    process.emitWarning = emitWarning;
   }
 }
 

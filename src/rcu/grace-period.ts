@@ -154,8 +154,10 @@ export class GracePeriods {
     const microseconds = Math.min(0x7fffffff, Math.round(milliseconds * 1000));
     record(memory, field(this.#layout.root, DomainWord.HISTOGRAM), microseconds);
     const longest = field(this.#layout.root, DomainWord.LONGEST);
-    for (let known = memory.load(longest); microseconds > known; known = memory.load(longest)) {
-      memory.compareExchange(longest, known, microseconds);
+    for (let known = memory.load(longest); microseconds > known; ) {
+      const found = memory.compareExchange(longest, known, microseconds);
+      if (found === known) break;
+      known = found;
     }
   }
 }

@@ -1,0 +1,18 @@
+/** Every scenario of the shipped code. To add one: a file, and a line here. */
+
+import type { Scenario } from "../scenario.js";
+import { attach } from "./attach.js";
+import { bonsai } from "./bonsai.js";
+import { directory } from "./directory.js";
+import { killed } from "./killed.js";
+import { mutex } from "./mutex.js";
+import { reap } from "./reap.js";
+import { reuse } from "./reuse.js";
+import { sections } from "./sections.js";
+import { slab } from "./slab.js";
+import { turns } from "./turns.js";
+import { updaters } from "./updaters.js";
+import { wrap } from "./wrap.js";
+import { writers } from "./writers.js";
+
+export const scenarios: readonly Scenario[] = [sections, turns, wrap, updaters, reuse, attach, bonsai, writers, slab, mutex, reap, killed, directory].flat();

@@ -1,0 +1,52 @@
+/** The robust mutex: one at a time, nobody forgotten asleep, and whoever comes after a dead owner is told. */
+
+import assert from "node:assert/strict";
+import type { Address } from "../../src/memory/address.js";
+import { RobustMutex } from "../../src/memory/robust-mutex.js";
+import type { Scenario } from "../scenario.js";
+import { type Actor, inArena, user } from "./support.js";
+
+export const LOCK: Address = user(2);
+const COUNT = user(3);
+
+export const mutexOf = (a: Actor): RobustMutex => new RobustMutex(a.memory, LOCK, a.heap.slot);
+
+/** Add one, not atomically, with the lock. */
+export function count(a: Actor): void {
+  const mutex = mutexOf(a);
+  mutex.lock();
+  a.memory.write(COUNT, a.memory.read(COUNT) + 1);
+  mutex.unlock();
+}
+
+export const mutex: readonly Scenario[] = [
+  inArena({
+    name: "mutex of two, twice",
+    threads: [(a) => [count(a), count(a)], (a) => [count(a), count(a)]],
+    verify: (a) => assert.equal(a.memory.read(COUNT), 4),
+  }),
+  inArena({
+    name: "mutex of three",
+    threads: [count, count, count],
+    verify: (a) => assert.equal(a.memory.read(COUNT), 3),
+  }),
+  inArena({
+    name: "a thread that sleeps for a lock holds up no grace period",
+    threads: [
+      (a) => {
+        const mutex = mutexOf(a);
+        a.turn(() => {
+          a.domain.read(() => 0); // online until the turn ends
+          mutex.lock();
+          mutex.unlock();
+        });
+      },
+      (a) => {
+        const mutex = mutexOf(a);
+        mutex.lock();
+        a.domain.synchronizeSync();
+        mutex.unlock();
+      },
+    ],
+  }),
+];

@@ -1,0 +1,105 @@
+/** The death of a thread ends its sections, gives its locks to others, and loses nothing. */
+
+import assert from "node:assert/strict";
+import type { Scenario } from "../scenario.js";
+import { formatBlock, look, noneReused, replace } from "./block.js";
+import { awaitEnd, end, kill, mortal, reap as reapThread } from "./death.js";
+import { LOCK, mutexOf } from "./mutex.js";
+import { Actor, inArena, whole } from "./support.js";
+
+const BYTES = 1024;
+
+/** It stops in a section. */
+function dieInSection(a: Actor): number {
+  a.domain.readLock();
+  const seen = look(a);
+  end(a);
+  return seen;
+}
+
+const reapFirst = (a: Actor): void => {
+  awaitEnd(a, 0);
+  reapThread(a, 0);
+};
+
+function takeAndFree(a: Actor): void {
+  a.heap.kfree(a.heap.kmalloc(BYTES));
+}
+
+export const reap: readonly Scenario[] = [
+  inArena({
+    name: "reap of a slot that died in a section",
+    setup: formatBlock,
+    threads: [dieInSection, reapFirst, replace],
+    verify: (a, results) => {
+      noneReused(results);
+      whole(a);
+    },
+  }),
+  inArena({
+    name: "killed at any moment of a section",
+    setup: formatBlock,
+    threads: [
+      (a) => mortal(a, (victim) => victim.turn(() => victim.domain.read(() => look(victim)))),
+      (a) => {
+        kill(a, 0);
+        reapThread(a, 0);
+      },
+      replace,
+    ],
+    verify: whole,
+  }),
+  inArena({
+    name: "reap of a thread that died with the arena lock, another asleep for it",
+    threads: [
+      (a) => {
+        a.heap.lockArena();
+        end(a);
+      },
+      reapFirst,
+      takeAndFree,
+    ],
+    verify: whole,
+  }),
+  inArena({
+    name: "reap of a thread that died with a mutex, another asleep for it",
+    threads: [
+      (a) => {
+        mutexOf(a).lock();
+        end(a);
+        return "held";
+      },
+      reapFirst,
+      (a) => {
+        const mutex = mutexOf(a);
+        const told = mutex.lock();
+        mutex.unlock();
+        return told;
+      },
+    ],
+    verify: (a, [, , told]) => {
+      // It came first, or was told; then the lock is free.
+      if (told === false) assert.notEqual(a.memory.load(LOCK), 0, "an owner died and the next was not told");
+      else assert.equal(a.memory.load(LOCK), 0);
+    },
+  }),
+  inArena({
+    name: "two reapers at once",
+    setup: formatBlock,
+    threads: [dieInSection, reapFirst, reapFirst],
+    verify: whole,
+  }),
+  inArena({
+    name: "a late reaper takes nothing from the slot's next thread",
+    slots: 3, // that of a thread which has ended is the third
+    threads: [
+      (a) => void reapThread(a, 2),
+      (a) => {
+        reapThread(a, 2);
+        a.domain.advance(); // the slot is free
+        // If the arena lock were taken from it, the late one would repair what it looks at.
+        new Actor(3, a.memory, a.tools).attach().arena.heap.bytes();
+      },
+    ],
+  }),
+];

@@ -1,0 +1,80 @@
+/** Pages and slabs: each object has one owner, whichever threads take and free. */
+
+import assert from "node:assert/strict";
+import type { Address, Order } from "../../src/memory/address.js";
+import { MAGAZINE_CAPACITY } from "../../src/memory/cache.js";
+import { DoubleFreeError } from "../../src/memory/errors.js";
+import type { Scenario } from "../scenario.js";
+import { type Actor, inArena, user, whole } from "./support.js";
+
+const OBJECT = user(4);
+const BYTES = 1024;
+
+/** Take, write on it, free it: two who had the same would race. */
+function takeAndFree(a: Actor, take: () => Address): void {
+  const object = take();
+  a.memory.write(object, a.number);
+  assert.equal(a.memory.read(object), a.number);
+  a.heap.kfree(object);
+}
+
+/** An object in OBJECT, which `owner` took. */
+function handOver(owner: Actor): void {
+  owner.memory.store(OBJECT, owner.heap.kmalloc(BYTES));
+}
+
+/** The magazine has room for no more. */
+function fillMagazine(a: Actor): void {
+  const objects = Array.from({ length: MAGAZINE_CAPACITY }, () => a.heap.kmalloc(BYTES));
+  for (const object of objects) a.heap.kfree(object);
+}
+
+function giveBack(a: Actor, how: (object: Address) => void): boolean {
+  try {
+    how(a.memory.load(OBJECT) as Address);
+    return true;
+  } catch (error) {
+    if (error instanceof DoubleFreeError) return false;
+    throw error;
+  }
+}
+
+export const slab: readonly Scenario[] = [
+  inArena({
+    name: "two threads refill their magazines",
+    threads: [(a) => takeAndFree(a, () => a.heap.kmalloc(BYTES)), (a) => takeAndFree(a, () => a.heap.kmalloc(BYTES))],
+    verify: whole,
+  }),
+  inArena({
+    name: "two threads take and free pages",
+    threads: [(a) => takeAndFree(a, () => a.heap.allocPages(0 as Order)), (a) => void a.memory.write(a.heap.allocPages(1 as Order), a.number)],
+    verify: whole,
+  }),
+  inArena({
+    name: "a remote free, which flushes, against a refill",
+    setup: (owner, other) => {
+      handOver(owner as Actor);
+      fillMagazine(other as Actor);
+    },
+    threads: [(a) => takeAndFree(a, () => a.heap.kmalloc(4096)), (a) => a.heap.kfree(a.memory.load(OBJECT) as Address)],
+    verify: whole,
+  }),
+  inArena({
+    name: "two threads retire one object",
+    setup: (owner) => handOver(owner as Actor),
+    threads: [(a) => giveBack(a, (object) => a.domain.retire(object)), (a) => giveBack(a, (object) => a.domain.retire(object))],
+    verify: (a, results) => {
+      assert.equal(results.filter(Boolean).length, 1, "exactly one owns it");
+      whole(a);
+    },
+  }),
+  inArena({
+    name: "one thread frees what another retires",
+    setup: (owner) => handOver(owner as Actor),
+    threads: [(a) => giveBack(a, (object) => a.heap.kfree(object)), (a) => giveBack(a, (object) => a.domain.retire(object))],
+    verify: (a, results) => {
+      assert.equal(results.filter(Boolean).length, 1, "exactly one owns it");
+      whole(a);
+    },
+  }),
+];

@@ -1,0 +1,245 @@
+/**
+ * What scenarios of the shipped code share: a formatted arena, a thread's hold on it, and names for its words.
+ *
+ * Slots of the threads are claimed before the scenario begins (slot n is thread n's, by the number n + 1), so that attaching,
+ * which is a scenario of its own, does not multiply the others. Sleeps have no timeouts: see ThreadMemory.
+ */
+
+import assert from "node:assert/strict";
+import { type Address, field, PAGE_SHIFT, PAGE_WORDS } from "../../src/memory/address.js";
+import { Arena, attachedThreads, formatArena } from "../../src/memory/arena.js";
+import { Heap } from "../../src/memory/heap.js";
+import { type ArenaOptions, CACHE_WORDS, Header, type Layout, leastBytes, MAGAZINE_WORDS, PAGE_ENTRY_WORDS, SLOT_HEAD_WORDS } from "../../src/memory/layout.js";
+import type { Memory, WaitResult } from "../../src/memory/memory.js";
+import { repairArena } from "../../src/memory/reap.js";
+import { claimSlot, kindOf, Slot, SlotKind, SlotWord, slotAddress, slotsOfKind } from "../../src/memory/slot.js";
+import { Domain } from "../../src/rcu/domain.js";
+import { FIRST_SEQUENCE, formatDomain, GracePeriods } from "../../src/rcu/grace-period.js";
+import { DOMAIN_WORDS, DomainWord } from "../../src/rcu/layout.js";
+import { Reclaimer } from "../../src/rcu/reclaimer.js";
+import { DIRECTORY_WORDS } from "../../src/shared/directory.js";
+import { PassingMemory } from "../passing-memory.js";
+import type { Scenario, Tools } from "../scenario.js";
+import { UndoMemory } from "../undo-memory.js";
+
+const USER_WORDS = 128;
+const OPTIONS: ArenaOptions = { slots: 4, caches: 16, rootWords: DOMAIN_WORDS + DIRECTORY_WORDS + USER_WORDS };
+const WORDS = leastBytes(OPTIONS) / 4;
+
+/** Where everything stands, in every scenario's arena. */
+export const LAYOUT: Layout = formatArena(new UndoMemory(WORDS), OPTIONS, [1, 2]);
+
+/** A word of the scenario's own. */
+export const user = (word: number): Address => field(LAYOUT.root, DOMAIN_WORDS + DIRECTORY_WORDS + word);
+
+/**
+ * A domain whose thread also does, where it says so, what the driver goes on with asynchronously after a turn: a scenario's threads
+ * are synchronous.
+ */
+export class SteppedDomain extends Domain {
+  readonly #reclaimer: Reclaimer;
+
+  constructor(arena: Arena) {
+    super(arena);
+    // All that is waiting stands in the slot, so this is as good as the domain's own.
+    this.#reclaimer = new Reclaimer(arena.heap, new GracePeriods(arena.memory, arena.layout), this.reader);
+  }
+
+  /** What the driver does at each look. */
+  advance(): void {
+    this.#reclaimer.advance();
+  }
+
+  /** Block until all that this thread retired is given back. */
+  flush(): void {
+    this.#reclaimer.flushSync(1);
+  }
+}
+
+/** A thread's memory, until its run ends: the driver of its domain is still to come then, and finds nothing to do. */
+class ThreadMemory extends PassingMemory {
+  readonly #patient: boolean;
+  #over = false;
+
+  /** @param patient sleeps without timeouts, so that a wake-up which only a timeout makes good is seen as a deadlock */
+  constructor(inner: Memory, patient: boolean) {
+    super(inner);
+    this.#patient = patient;
+  }
+
+  protected override passes(): boolean {
+    return !this.#over;
+  }
+
+  override wait(address: Address, expected: number, timeout: number): WaitResult {
+    return super.wait(address, expected, this.#patient && timeout > 0 ? Number.POSITIVE_INFINITY : timeout);
+  }
+
+  end(): void {
+    this.#over = true;
+  }
+}
+
+/** One thread of a scenario. */
+export class Actor {
+  readonly index: number;
+  readonly memory: Memory;
+  readonly tools: Tools;
+  #domain: SteppedDomain | undefined;
+
+  constructor(index: number, memory: Memory, tools: Tools) {
+    this.index = index;
+    this.memory = memory;
+    this.tools = tools;
+  }
+
+  /** The number that the thread's slot goes by. */
+  get number(): number {
+    return this.index + 1;
+  }
+
+  /** Its domain, in the slot that was claimed for it. */
+  get domain(): SteppedDomain {
+    this.#domain ??= new SteppedDomain(this.#arenaOfSlot());
+    return this.#domain;
+  }
+
+  /** In place of `domain`, where no slot was claimed: attach. */
+  attach(): SteppedDomain {
+    this.#domain = new SteppedDomain(new Arena(this.memory, this.number));
+    return this.#domain;
+  }
+
+  get heap(): Heap {
+    return this.domain.arena.heap;
+  }
+
+  #arenaOfSlot(): Arena {
+    const { memory } = this;
+    const heap = new Heap(memory, LAYOUT, new Slot(memory, LAYOUT, this.index, this.number), repairArena);
+    return Object.assign(Object.create(Arena.prototype) as Arena, { memory, layout: LAYOUT, heap });
+  }
+
+  /** A turn of the event loop. */
+  turn<R>(body: () => R): R {
+    return this.tools.turn(body);
+  }
+
+  /** Let others know: one word, from 0 to 1. */
+  signal(word: Address): void {
+    this.memory.store(word, 1);
+    this.memory.notify(word);
+  }
+
+  /** Sleep until a word is not 0. */
+  await(word: Address): void {
+    while (this.memory.load(word) === 0) this.memory.wait(word, 0, Number.POSITIVE_INFINITY);
+  }
+}
+
+/**
+ * After a scenario whose dead were reaped: everybody leaves; then nothing may be lost, in two places, or left in a slot.
+ */
+export function whole(a: Actor): void {
+  const { memory, tools } = a;
+  for (let index = 0; index < a.index; index++) {
+    const state = memory.load(slotAddress(LAYOUT, index));
+    if (kindOf(state) === SlotKind.LIVE) new Actor(index, memory, tools).domain.detach();
+  }
+  const survivor = new Actor(0, memory, tools).attach();
+  for (let look = 0; look < 2; look++) survivor.advance(); // the first gives what is left a cookie
+  assert.deepEqual(survivor.arena.check(), []);
+  assert.equal(attachedThreads(memory, LAYOUT), 1);
+  for (const kind of [SlotKind.DEAD, SlotKind.DRAINED]) assert.deepEqual([...slotsOfKind(memory, LAYOUT, kind)], [], `slots of kind ${kind}`);
+}
+
+export interface ArenaScenario {
+  readonly name: string;
+  /** Slots claimed beforehand; default one for each thread. */
+  readonly slots?: number;
+  /** First grace-period sequence. */
+  readonly sequence?: number;
+  /** Sleeps keep their timeouts; they fire when nobody else can run. */
+  readonly timeouts?: boolean;
+  /** With an actor for each thread. */
+  setup?(...actors: Actor[]): void;
+  readonly threads: readonly ((actor: Actor) => unknown)[];
+  /** With an actor in a slot of its own. */
+  verify?(actor: Actor, results: readonly unknown[]): void;
+}
+
+/** A scenario in an arena. */
+export function inArena(spec: ArenaScenario): Scenario {
+  const { name, slots = spec.threads.length, sequence = FIRST_SEQUENCE } = spec;
+  return {
+    name,
+    words: WORDS,
+    label,
+    setup(memory, tools) {
+      formatArena(memory, OPTIONS, [1, 2]);
+      formatDomain(memory, LAYOUT, sequence);
+      for (let i = 0; i < slots; i++) claimSlot(memory, LAYOUT, i + 1);
+      const own = new ThreadMemory(memory, true);
+      spec.setup?.(...spec.threads.map((_, i) => new Actor(i, own, tools)));
+      own.end();
+    },
+    threads: spec.threads.map((run, i) => (inner, tools) => {
+      const memory = new ThreadMemory(inner, spec.timeouts !== true);
+      try {
+        return tools.turn(() => run(new Actor(i, memory, tools)));
+      } finally {
+        memory.end();
+      }
+    }),
+    verify: (inner, results) => {
+      const memory = new ThreadMemory(inner, true);
+      try {
+        spec.verify?.(new Actor(spec.threads.length, memory, NO_TOOLS), results);
+      } finally {
+        memory.end();
+      }
+    },
+  };
+}
+
+const NO_TOOLS: Tools = {
+  thread: -1,
+  annotate: { allocated() {}, freed() {}, immutable() {}, privileged: (body) => body() },
+  defer() {},
+  turn: (body) => body(),
+};
+
+// Names of words ------------------------------------------------------------------------------------
+
+function named(words: Readonly<Record<string, number>>, offset: number): string {
+  let best = "";
+  let from = -1;
+  for (const [name, word] of Object.entries(words)) {
+    if (word > offset || word <= from) continue;
+    best = name;
+    from = word;
+  }
+  return from === offset ? best : `${best}+${offset - from}`;
+}
+
+/** The name of a word, as `slot 1.SEEN`. */
+export function label(address: Address): string {
+  const { root, cacheTable, slotTable, slotWords, slots, pageTable, pages, firstPage } = LAYOUT;
+  if (address < root) return named(Header, address);
+  if (address < root + DOMAIN_WORDS) return named(DomainWord, address - root);
+  if (address < user(0)) return `directory+${address - root - DOMAIN_WORDS}`;
+  if (address < cacheTable) return `user ${address - user(0)}`;
+  if (address < slotTable) return `cache ${Math.floor((address - cacheTable) / CACHE_WORDS)}+${(address - cacheTable) % CACHE_WORDS}`;
+  if (address < slotTable + slots * slotWords) {
+    const offset = (address - slotTable) % slotWords;
+    const slot = `slot ${Math.floor((address - slotTable) / slotWords)}`;
+    if (offset < SLOT_HEAD_WORDS) return `${slot}.${named(SlotWord, offset)}`;
+    const magazine = offset - SLOT_HEAD_WORDS;
+    return `${slot}.magazine ${Math.floor(magazine / MAGAZINE_WORDS)}[${magazine % MAGAZINE_WORDS}]`;
+  }
+  if (address >= pageTable && address < pageTable + pages * PAGE_ENTRY_WORDS) {
+    const offset = address - pageTable;
+    return `page ${Math.floor(offset / PAGE_ENTRY_WORDS)}.${["STATE", "OWNER", "NEXT", "PREV"][offset % PAGE_ENTRY_WORDS]}`;
+  }
+  return address >= firstPage * PAGE_WORDS ? `page ${address >>> PAGE_SHIFT}+${address % PAGE_WORDS}` : `word ${address}`;
+}

@@ -1,0 +1,24 @@
+/** The grace-period sequence wraps, signed at 2^31 and unsigned at 2^32, in the middle of a section. */
+
+import type { Scenario } from "../scenario.js";
+import { formatBlock, NEW, NEWER, noneReused, replace, section } from "./block.js";
+import { inArena } from "./support.js";
+
+export const wrap: readonly Scenario[] = [
+  ["2^31", 0x7fffffff],
+  ["2^32", -1],
+].map(([where, sequence]) =>
+  inArena({
+    name: `sequence wraps at ${where}`,
+    sequence: sequence as number,
+    setup: formatBlock,
+    threads: [
+      (a) => [a.turn(() => section(a)), a.turn(() => section(a))],
+      (a) => {
+        replace(a, NEW, 2);
+        replace(a, NEWER, 3);
+      },
+    ],
+    verify: (_, results) => noneReused(results),
+  }),
+);

@@ -1,0 +1,77 @@
+/** Writers of one interval map: two at once, and one that is killed, whom the next makes good. */
+
+import assert from "node:assert/strict";
+import type { Scenario } from "../scenario.js";
+import { formatMap, mapOf } from "./bonsai.js";
+import { kill, mortal, reap } from "./death.js";
+import { type Actor, inArena, whole } from "./support.js";
+
+const RANGES = [
+  [10, 39, 1],
+  [50, 59, 2],
+  [60, 69, 3],
+] as const;
+
+const format = (a: Actor): void => formatMap(a, RANGES);
+
+export const writers: readonly Scenario[] = [
+  inArena({
+    name: "two writers of a map",
+    setup: format,
+    threads: [(a) => mapOf(a).set(20, 29, 4), (a) => mapOf(a).delete(35, 55)],
+    verify: (a) => {
+      const map = mapOf(a);
+      assert.deepEqual(map.check(), []);
+      assert.deepEqual(
+        [...map],
+        [
+          [10, 19, 1],
+          [20, 29, 4],
+          [30, 34, 1],
+          [56, 59, 2],
+          [60, 69, 3],
+        ],
+      );
+      whole(a);
+    },
+  }),
+  inArena({
+    name: "a writer is killed, and the next recovers",
+    setup: format,
+    threads: [
+      (a) => mortal(a, (victim) => mapOf(victim).set(20, 55, 4)),
+      (a) => {
+        kill(a, 0);
+        reap(a, 0);
+        mapOf(a).set(90, 99, 5);
+      },
+    ],
+    verify: (a) => {
+      const map = mapOf(a);
+      const seen = [map.get(15), map.get(25), map.get(35), map.get(52), map.get(57), map.get(65), map.get(95)];
+      assert.deepEqual(seen, map.get(25) === 1 ? [1, 1, 1, 2, 2, 3, 5] : [1, 4, 4, 4, 2, 3, 5]);
+      assert.deepEqual(map.check(), []);
+      whole(a);
+    },
+  }),
+  inArena({
+    name: "a reader sees nothing of a writer's death",
+    setup: format,
+    threads: [
+      (a) => mortal(a, (victim) => mapOf(victim).set(20, 55, 4)),
+      (a) => {
+        kill(a, 0);
+        reap(a, 0);
+      },
+      (a) => {
+        const map = mapOf(a);
+        return a.turn(() => [map.get(25), map.get(65), map.get(52)]);
+      },
+    ],
+    verify: (_, [, , seen]) => {
+      const [first, untouched, last] = seen as number[];
+      assert.equal(untouched, 3);
+      assert.ok(first === 1 ? last === 2 || last === 4 : first === 4 && last === 4, `saw ${first}, then ${last}`);
+    },
+  }),
+];

@@ -1,0 +1,55 @@
+/**
+ * Bring an arena to rest, such that two states of rest can be compared exactly: maps empty, nothing in limbo, no magazine, no spare slab.
+ */
+
+import assert from "node:assert/strict";
+import { Shared } from "../../src/index.js";
+import { kindOf, SlotKind, slotAddress, slotsUsed } from "../../src/memory/slot.js";
+import { until } from "./watchdog.js";
+
+/** What is in use at rest. */
+export interface AtRest {
+  readonly used: number;
+  /** Free blocks of each order; buddies join, so these follow from what is in use. */
+  readonly freeBlocks: readonly number[];
+}
+
+function departed(shared: Shared): number {
+  const { memory, layout } = shared.domain.arena;
+  let count = 0;
+  for (let index = 0; index < slotsUsed(memory); index++) {
+    const kind = kindOf(memory.load(slotAddress(layout, index)));
+    if (kind === SlotKind.DEAD || kind === SlotKind.DRAINED) count++;
+  }
+  return count;
+}
+
+/**
+ * Clear the maps, wait until all that was retired (by the dead and departed too) has been given back, detach this thread, which gives its
+ * magazines back, and attach it again. It must be the only one.
+ */
+export async function settle(shared: Shared, maps: readonly { clear(): void }[]): Promise<Shared> {
+  for (const map of maps) map.clear();
+  shared.domain.helpDeparted();
+  await until(
+    10_000,
+    "what was retired to be given back",
+    () => shared.domain.arena.heap.limbo.empty && departed(shared) === 0,
+    () => `${shared.stats().retired.waiting} objects wait, ${departed(shared)} slots have departed`,
+  );
+  assert.equal(shared.stats().retired.waiting, 0, "the figures agree that nothing waits");
+  shared.close();
+  return Shared.attach(shared.handle);
+}
+
+/** What is in use, after `settle`. */
+export function drained(shared: Shared): AtRest {
+  const { arena } = shared.domain;
+  const { heap } = arena;
+  assert.deepEqual(arena.check(), []);
+  return heap.withArenaLock(() => {
+    heap.shrink();
+    const { free } = heap.pages;
+    return { used: (arena.layout.pages - free) * 4096, freeBlocks: heap.pages.freeBlocks() };
+  });
+}

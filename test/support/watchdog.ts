@@ -1,0 +1,33 @@
+/**
+ * A watchdog that names what hung, and what everyone was doing then.
+ */
+
+/**
+ * Wait for `promise`; after `limit` ms fail with `hung: <what>` and what `detail` has to say.
+ */
+export async function within<T>(limit: number, what: string, promise: Promise<T>, detail: () => string = () => ""): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const hung = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`hung: ${what} (after ${limit} ms)\n${detail()}`)), limit);
+  });
+  try {
+    return await Promise.race([promise, hung]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Wait until `condition` holds, looking every few ms. */
+export async function until(limit: number, what: string, condition: () => boolean, detail: () => string = () => ""): Promise<void> {
+  const deadline = performance.now() + limit;
+  while (!condition()) {
+    if (performance.now() > deadline) throw new Error(`hung: ${what} (after ${limit} ms)\n${detail()}`);
+    await sleep(2);
+  }
+}
+
+export function sleep(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, milliseconds);
+  });
+}

@@ -1,0 +1,96 @@
+/**
+ * A small shared memory that can be set back to how it was: for trying each instant at which a thread may die or be held up.
+ *
+ * The same buffer is used again and again, so whoever attaches to it must have left (detach) or be dead before `restore`.
+ */
+
+import { PAGE_WORDS } from "../../src/memory/address.js";
+import { Arena, formatArena } from "../../src/memory/arena.js";
+import { LockTimeoutError } from "../../src/memory/errors.js";
+import { type ArenaOptions, leastBytes } from "../../src/memory/layout.js";
+import { type Memory, SharedMemory } from "../../src/memory/memory.js";
+import { Domain } from "../../src/rcu/domain.js";
+import { formatDomain } from "../../src/rcu/grace-period.js";
+import { DOMAIN_WORDS } from "../../src/rcu/layout.js";
+import { DIRECTORY_WORDS, Directory } from "../../src/shared/directory.js";
+import { type BoundsTypes, IntervalMap, type IntervalMapSchema, nodeBytes, schemaText } from "../../src/structures/interval-map.js";
+import { DyingMemory } from "./dying-memory.js";
+
+/** Thread numbers, for messages: any that differ. */
+export const VICTIM = 1;
+export const SURVIVOR = 2;
+export const THIRD = 3;
+
+export class World {
+  readonly buffer: SharedArrayBuffer;
+  readonly memory: SharedMemory;
+  #image: Uint8Array | undefined;
+
+  /** @param extraPages pages more than the least arena has */
+  constructor(extraPages = 0, options: ArenaOptions = {}) {
+    const all = { slots: 4, caches: 16, rootWords: DOMAIN_WORDS + DIRECTORY_WORDS, ...options };
+    this.buffer = new SharedArrayBuffer(leastBytes(all) + extraPages * PAGE_WORDS * 4);
+    this.memory = new SharedMemory(this.buffer);
+    const layout = formatArena(this.memory, all, [1, 2]);
+    formatDomain(this.memory, layout);
+  }
+
+  /** Remember how it is. */
+  snapshot(): void {
+    this.#image = Uint8Array.from(new Uint8Array(this.buffer));
+  }
+
+  /** Set it back to the snapshot. */
+  restore(): void {
+    new Uint8Array(this.buffer).set(this.#image as Uint8Array);
+  }
+
+  /** A memory of a thread that can be killed. */
+  dying(): DyingMemory {
+    return new DyingMemory(this.memory);
+  }
+
+  arena(thread: number, memory: Memory = this.memory): Arena {
+    return new Arena(memory, thread);
+  }
+
+  domain(thread: number, memory: Memory = this.memory): Domain {
+    return new Domain(new Arena(memory, thread));
+  }
+}
+
+/** Open a map by name in a domain. */
+export function openMap<const B extends keyof BoundsTypes, T, V = T>(domain: Domain, schema: IntervalMapSchema<B, T, V>, name = "map"): IntervalMap<B, T, V> {
+  return new IntervalMap<B, T, V>(new Directory(domain).open(name, schemaText(schema), nodeBytes(schema)), schema);
+}
+
+/**
+ * See several threads' deaths, in this order. One of them may have died with the lock that reaping another takes; then that
+ * one is tried again after it, as `Shared.watch` does.
+ */
+export function reapAll(threads: readonly number[], reap: (thread: number, timeout: number) => unknown): void {
+  const again: number[] = [];
+  for (const thread of threads) {
+    try {
+      reap(thread, 0);
+    } catch (error) {
+      if (!(error instanceof LockTimeoutError)) throw error;
+      again.push(thread);
+    }
+  }
+  for (const thread of again) reap(thread, 0);
+}
+
+/** Give back at once, blocking if need be, what the thread (and any that left or died) has in limbo. Outside sections. */
+export function flush(domain: Domain): void {
+  try {
+    domain.allocate(0, () => 0 as never);
+  } catch {
+    // Nothing can be had of an allocator that never has anything; it has forced a grace period first.
+  }
+}
+
+/** Let the event loop turn, so that microtasks of domains long dead are forgotten. */
+export function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}

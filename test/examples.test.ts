@@ -7,7 +7,13 @@ import { test } from "node:test";
 
 const expected: Readonly<Record<string, RegExp[]>> = {
   "interval-map.mjs": [/the worker found 1 at 25/, /\[ 10, 19, 1 \], \[ 20, 69, 2 \]/, /now it finds 2/],
-  "publish-and-reclaim.mjs": [/still sees \[ 1, 42, 23 \]/, /comes now sees 24/, /grace period: 1/, /every section that was open then has ended/, /waiting now: 0/],
+  "publish-and-reclaim.mjs": [
+    /still sees \[ 1, 42, 23 \]/,
+    /comes now sees 24/,
+    /grace period: 1/,
+    /every section that was open then has ended/,
+    /waiting now: 0/,
+  ],
   "allocators.mjs": [/kmalloc\(0\) gives 8 bytes/, /kmalloc\(100\) gives 128 bytes/, /kmalloc\(4194305\) gives 0/, /violated invariants: {2}0/],
 };
 

@@ -169,31 +169,23 @@ export class IntervalMap<B extends BoundsName, T, V = T> {
     const { reader } = this.#domain;
     reader.lock();
     // Calls nest, so each depth has a view of its own.
-    const depth = this.#viewDepth++;
+    const view = this.#views[this.#viewDepth] ?? this.#newView();
+    this.#viewDepth++;
     try {
-      const node = this.#bounds.find(this.#memory, this.#root, parsed);
-      if (node === NULL) return undefined;
-      const view = this.#viewAt(depth);
-      view.node = node;
-      try {
-        return fn(view as unknown as EntryView<BoundsTypes[B]["key"], V>);
-      } finally {
-        view.end();
-      }
+      view.node = this.#bounds.find(this.#memory, this.#root, parsed);
+      return view.node === NULL ? undefined : fn(view as unknown as EntryView<BoundsTypes[B]["key"], V>);
     } finally {
+      view.end();
       this.#viewDepth--;
       reader.unlock();
     }
   }
 
-  #viewAt(depth: number): Entry<V> {
-    let view = this.#views[depth];
-    if (view === undefined) {
-      const codec = this.#codec;
-      const value: View<V> = codec.words === undefined ? (copyingView(codec) as View<unknown> as View<V>) : codec.view();
-      view = new Entry(this.#memory, this.#bounds, this.#offsets, codec.words === undefined, value);
-      this.#views[depth] = view;
-    }
+  #newView(): Entry<V> {
+    const codec = this.#codec;
+    const value: View<V> = codec.words === undefined ? (copyingView(codec) as View<unknown> as View<V>) : codec.view();
+    const view = new Entry(this.#memory, this.#bounds, this.#offsets, codec.words === undefined, value);
+    this.#views.push(view);
     return view;
   }
 

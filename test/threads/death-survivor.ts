@@ -5,7 +5,7 @@
  */
 
 import { hand } from "../support/hand.js";
-import { checkOf, Random } from "../support/thread-random.js";
+import { checkOf, Random } from "../support/seed.js";
 import type { SurvivorJob, SurvivorResult } from "./death-jobs.js";
 import { COVERED, isText, KEYS, textMap, textOf, u32Map, u128Map, update, versionOf, wideKey } from "./maps.js";
 

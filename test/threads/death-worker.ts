@@ -5,7 +5,7 @@
 import { Shared, TooManyThreadsError } from "../../src/index.js";
 import { type Address, field, type Order, PAGE_BYTES } from "../../src/memory/address.js";
 import { hand } from "../support/hand.js";
-import { checkOf, Random } from "../support/thread-random.js";
+import { checkOf, Random } from "../support/seed.js";
 import type { DeathJob, Kind } from "./death-jobs.js";
 import { COVERED, fill, isText, KEYS, type Scratch, type TextMap, textMap, textOf, type U32Map, u32Map, update, type Versioned, versionOf } from "./maps.js";
 

@@ -14,13 +14,13 @@ import { field } from "../../src/memory/address.js";
 import { Header } from "../../src/memory/layout.js";
 import { heldLocks, kindOf, SlotKind, SlotWord, slotAddress, slotsUsed, threadOf } from "../../src/memory/slot.js";
 import { Crew } from "../support/crew.js";
+import { Random, seedOf } from "../support/seed.js";
 import { drained, settle } from "../support/settle.js";
-import { Random, seedOf } from "../support/thread-random.js";
 import { sleep, until } from "../support/watchdog.js";
 import { type DeathJob, KINDS, type Kind, type SurvivorJob, type SurvivorResult } from "./death-jobs.js";
 import { fill, textMap, textOf, u32Map, u128Map, versionOf, wideKey } from "./maps.js";
 
-const KILLS = Number(process.env["QUIESCE_KILLS"] ?? 300);
+const KILLS = Number(process.env.QUIESCE_KILLS ?? 300);
 /** Victims at a time. */
 const ALIVE = 6;
 /** Kills between two looks at the survivors. */

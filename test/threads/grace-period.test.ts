@@ -8,7 +8,7 @@ import { test } from "node:test";
 import { Shared } from "../../src/index.js";
 import { type Address, field } from "../../src/memory/address.js";
 import { Crew, type Hand } from "../support/crew.js";
-import { seedOf } from "../support/thread-random.js";
+import { seedOf } from "../support/seed.js";
 import { sleep, until } from "../support/watchdog.js";
 import { u32Map, versionOf } from "./maps.js";
 import { ARRIVED, LEFT, LET_GO, type PositionJob } from "./position-job.js";

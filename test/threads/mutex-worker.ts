@@ -3,7 +3,7 @@
 import { type Address, field } from "../../src/memory/address.js";
 import { RobustMutex } from "../../src/memory/robust-mutex.js";
 import { hand } from "../support/hand.js";
-import { Random } from "../support/thread-random.js";
+import { Random } from "../support/seed.js";
 import { COUNTER, GO, INSIDE, type MutexJob, type NextOwner, PARKED } from "./mutex-job.js";
 
 const self = hand<MutexJob>();

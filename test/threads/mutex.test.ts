@@ -6,7 +6,7 @@ import { Shared } from "../../src/index.js";
 import { type Address, field } from "../../src/memory/address.js";
 import { RobustMutex } from "../../src/memory/robust-mutex.js";
 import { Crew, type Hand } from "../support/crew.js";
-import { seedOf } from "../support/thread-random.js";
+import { seedOf } from "../support/seed.js";
 import { sleep, until } from "../support/watchdog.js";
 import { COUNTER, GO, type MutexJob, type NextOwner, PARKED } from "./mutex-job.js";
 

@@ -3,7 +3,7 @@
  */
 
 import { hand } from "../support/hand.js";
-import { checkOf, Random } from "../support/thread-random.js";
+import { checkOf, Random } from "../support/seed.js";
 import { u32Map, u128Map, type Versioned, versionOf, wideKey } from "./maps.js";
 import { ALL, OWNED, type RwJob, type RwResult, SPAN, SPANS } from "./readers-writers-job.js";
 

@@ -5,7 +5,7 @@
 
 import { type Address, field } from "../../src/memory/address.js";
 import { hand } from "../support/hand.js";
-import { Random } from "../support/thread-random.js";
+import { Random } from "../support/seed.js";
 import { u32Map } from "./maps.js";
 import { ELEMENT_WORDS, POINTERS, type TortureJob } from "./torture-job.js";
 

@@ -1,0 +1,305 @@
+/**
+ * A thread dies at every single access of short sequences of heap operations; another reaps it.
+ *
+ * After each death: check() finds nothing, what the dead thread had been given is still live, all else is back, and once that
+ * is freed too the arena is exactly as it was before the thread came.
+ */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { type Address, type Order, PAGE_BYTES } from "../../src/memory/address.js";
+import type { Arena } from "../../src/memory/arena.js";
+import { KMALLOC_BYTES } from "../../src/memory/heap.js";
+import { freeSlot, reapThread, releaseLimbo } from "../../src/memory/reap.js";
+import { SlotKind, slotsOfKind } from "../../src/memory/slot.js";
+import { audit, liveIn } from "../support/audit.js";
+import type { DyingMemory } from "../support/dying-memory.js";
+import { reapAll, SURVIVOR, THIRD, turn, VICTIM, World } from "../support/world.js";
+
+const TAG = -77;
+
+/** What the dying thread does, and what of it its user knows. */
+class Victim {
+  readonly had = new Set<Address>();
+  /** Being given back: whose it is depends on how far that came. */
+  givingBack: Address | undefined;
+  /** Asking for whole pages, which the tag finds if the answer never came. */
+  askingForPages = false;
+  #arena: Arena | undefined;
+  readonly #world: World;
+  readonly #memory: DyingMemory;
+
+  constructor(world: World, memory: DyingMemory, inherited: readonly Address[]) {
+    this.#world = world;
+    this.#memory = memory;
+    for (const object of inherited) this.had.add(object);
+  }
+
+  get heap(): Arena["heap"] {
+    this.#arena ??= this.#world.arena(VICTIM, this.#memory);
+    return this.#arena.heap;
+  }
+
+  take(bytes: number): Address {
+    this.askingForPages = bytes > 8192;
+    const object = this.heap.kmalloc(bytes, TAG);
+    this.askingForPages = false;
+    assert.notEqual(object, 0);
+    this.had.add(object);
+    return object;
+  }
+
+  takeBulk(count: number): readonly Address[] {
+    this.askingForPages = true;
+    const pages = this.heap.allocPagesBulk(count, TAG) ?? [];
+    this.askingForPages = false;
+    assert.equal(pages.length, count);
+    for (const page of pages) this.had.add(page);
+    return pages;
+  }
+
+  takeFrom(cache: number): Address {
+    const object = this.heap.cache(cache).alloc();
+    this.had.add(object);
+    return object;
+  }
+
+  #giveBack(object: Address, how: () => void): void {
+    this.givingBack = object;
+    how();
+    this.had.delete(object);
+    this.givingBack = undefined;
+  }
+
+  free(object: Address): void {
+    this.#giveBack(object, () => this.heap.kfree(object));
+  }
+
+  retire(object: Address, segment: number): void {
+    this.#giveBack(object, () => this.heap.limbo.push(segment, object));
+  }
+
+  detach(): void {
+    this.heap;
+    this.#arena?.detach();
+    this.#arena = undefined;
+  }
+}
+
+interface Script {
+  readonly name: string;
+  /** Sizes of blocks that are live when the victim comes, and that it may free. */
+  readonly inherited?: readonly number[];
+  run(victim: Victim, inherited: readonly Address[]): void;
+}
+
+const many = <T>(count: number, make: (i: number) => T): T[] => Array.from({ length: count }, (_, i) => make(i));
+
+const scripts: readonly Script[] = [
+  {
+    name: "attach, one of each size, free half of them, detach",
+    run(v) {
+      const taken = [0, 16, 100, 200, 1024, 4096, 8192].map((bytes) => v.take(bytes));
+      for (const object of taken.filter((_, i) => i % 2 === 0)) v.free(object);
+      v.detach();
+    },
+  },
+  {
+    name: "refill, flush, refill, in an order that is not that of taking",
+    run(v) {
+      const taken = many(34, () => v.take(512));
+      for (const object of taken.reverse()) v.free(object);
+      many(9, () => v.take(512));
+      v.detach();
+    },
+  },
+  {
+    name: "whole slabs made and given back",
+    run(v) {
+      const taken = many(33, () => v.take(2048));
+      for (const object of taken) v.free(object);
+      v.detach();
+    },
+  },
+  {
+    name: "freeing what others took, in slabs that were full",
+    inherited: many(33, () => 2048),
+    run(v, inherited) {
+      for (const [i, object] of inherited.entries()) if (i % 3 !== 0) v.free(object);
+      v.take(2048);
+      for (const [i, object] of inherited.entries()) if (i % 3 === 0) v.retire(object, 2);
+    },
+  },
+  {
+    name: "pages split and joined",
+    run(v) {
+      const one = v.take(PAGE_BYTES * 3);
+      const two = v.take(PAGE_BYTES * 8);
+      const [p, q, r] = v.takeBulk(3) as [Address, Address, Address];
+      v.free(one);
+      v.free(q);
+      const three = v.take(PAGE_BYTES * 5);
+      v.free(two);
+      v.free(p);
+      v.free(r);
+      v.free(three);
+      v.take(PAGE_BYTES * 2 + 1);
+    },
+  },
+  {
+    name: "retire objects and pages into two segments, release one, go on, detach with the rest in limbo",
+    run(v) {
+      const small = many(6, () => v.take(40));
+      const medium = many(9, () => v.take(1000));
+      const pages = [v.take(PAGE_BYTES * 3), v.take(PAGE_BYTES * 4), ...v.takeBulk(2)];
+      for (const object of [...small.slice(0, 4), ...medium, ...pages.slice(0, 2)]) v.retire(object, 0);
+      for (const object of [...small.slice(4), ...pages.slice(2, 3)]) v.retire(object, 1);
+      v.heap.limbo.release(0);
+      v.retire(v.take(40), 0);
+      v.detach();
+    },
+  },
+  {
+    name: "slabs of several pages released from limbo",
+    inherited: many(20, () => 4096),
+    run(v, inherited) {
+      for (const object of inherited) v.retire(object, 3);
+      v.heap.limbo.release(3);
+    },
+  },
+  {
+    name: "a cache is made and used",
+    run(v) {
+      const cache = v.heap.createCache("a cache made by a thread that dies", 72);
+      const taken = many(20, () => v.takeFrom(cache));
+      for (const object of taken) v.free(object);
+      v.detach();
+    },
+  },
+];
+
+/** Deaths are seen, in this order: the slots are reaped, their limbos emptied. */
+function reap(arena: Arena, threads: readonly number[] = [VICTIM]): void {
+  reapAll(threads, (thread, timeout) => reapThread(arena.heap, thread, timeout));
+  emptyDrained(arena);
+}
+
+function emptyDrained(arena: Arena): void {
+  arena.heap.withArenaLock(() => {
+    for (const index of slotsOfKind(arena.memory, arena.layout, SlotKind.DRAINED)) {
+      releaseLimbo(arena.heap, index);
+      freeSlot(arena.heap, index);
+    }
+  });
+}
+
+/** What must hold once the dead are reaped; frees all that is left. */
+function settle(survivor: Arena, victim: Victim, when: string): void {
+  assert.deepEqual(survivor.check(), [], when);
+  const live = new Set(liveIn(survivor));
+  for (const object of victim.had) {
+    assert.ok(live.has(object) || object === victim.givingBack, `${when}: ${object} was the dead thread's, and is not live`);
+  }
+  const tagged = new Set(survivor.heap.ownedBy(TAG));
+  for (const object of live as Set<Address>) {
+    if (victim.had.has(object)) continue;
+    const named = victim.askingForPages && tagged.has(object) && survivor.heap.usableBytes(object) >= PAGE_BYTES;
+    assert.ok(named, `${when}: ${object} is live, and was never given or had been freed`);
+  }
+  for (const object of live) survivor.heap.kfree(object as Address);
+  // And it still works.
+  const again = [...KMALLOC_BYTES, 3 * PAGE_BYTES].map((bytes) => survivor.heap.kmalloc(bytes));
+  assert.ok(again.every((object) => object !== 0));
+  for (const object of again) survivor.heap.kfree(object);
+}
+
+/** The world of a script, and the blocks the victim inherits. */
+function prepare(script: Script): { world: World; inherited: readonly Address[] } {
+  const world = new World(64);
+  const before = world.arena(SURVIVOR);
+  const inherited = (script.inherited ?? []).map((bytes) => before.heap.kmalloc(bytes, TAG));
+  before.detach();
+  world.snapshot();
+  return { world, inherited };
+}
+
+const empty = audit(new World(64));
+
+for (const script of scripts) {
+  test(`a thread dies at each access of: ${script.name}`, async () => {
+    const { world, inherited } = prepare(script);
+    let deaths = 0;
+    for (let access = 1; ; access++) {
+      world.restore();
+      const memory = world.dying();
+      const victim = new Victim(world, memory, inherited);
+      memory.arm(access);
+      const died = memory.run(() => script.run(victim, inherited));
+      const when = `death before access ${access} (${memory.last})`;
+      memory.kill();
+      const survivor = world.arena(SURVIVOR);
+      reap(survivor);
+      settle(survivor, victim, when);
+      survivor.detach();
+      assert.deepEqual(audit(world, when), empty, when);
+      if (!died) break;
+      deaths++;
+      if (deaths % 500 === 0) await turn();
+    }
+    assert.ok(deaths > 100, `${deaths} deaths are too few to mean anything`);
+  });
+}
+
+test("the reaper dies too, at each access of the reaping; a third thread finishes", async () => {
+  let deaths = 0;
+  for (const [script, first, step] of [
+    [scripts[2], 300, 997],
+    [scripts[4], 40, 61],
+    [scripts[5], 150, 293],
+    [scripts[6], 100, 193],
+  ] as const) {
+    const { world, inherited } = prepare(script as Script);
+    // Some instants of the first death, every instant of the second.
+    for (let access = first, alive = false; !alive; access += step) {
+      for (let second = 1; ; second++) {
+        world.restore();
+        const memory = world.dying();
+        const victim = new Victim(world, memory, inherited);
+        memory.arm(access);
+        alive = !memory.run(() => (script as Script).run(victim, inherited));
+        memory.kill();
+        const reaperMemory = world.dying();
+        reaperMemory.arm(second);
+        const reaperDied = reaperMemory.run(() => {
+          const reaper = world.arena(THIRD, reaperMemory);
+          reap(reaper);
+          reaper.detach();
+        });
+        const when = `death before access ${access} (${memory.last}), reaper's before ${second} (${reaperMemory.last})`;
+        reaperMemory.kill();
+        const survivor = world.arena(SURVIVOR);
+        // Either may be found first.
+        reap(survivor, second % 2 === 0 ? [VICTIM, THIRD] : [THIRD, VICTIM]);
+        settle(survivor, victim, when);
+        survivor.detach();
+        assert.deepEqual(audit(world, when), empty, when);
+        if (!reaperDied) break;
+        deaths++;
+        if (deaths % 500 === 0) await turn();
+      }
+    }
+  }
+  assert.ok(deaths > 1000, `${deaths} deaths are too few to mean anything`);
+});
+
+test("a page block's order and tag survive its owner's death", () => {
+  const world = new World(64);
+  const memory = world.dying();
+  const victim = world.arena(VICTIM, memory);
+  const block = victim.heap.allocPages(2 as Order, TAG);
+  memory.kill();
+  const survivor = world.arena(SURVIVOR);
+  reap(survivor);
+  assert.deepEqual(survivor.heap.ownedBy(TAG), [block]);
+  assert.equal(survivor.heap.usableBytes(block), 4 * PAGE_BYTES);
+});

@@ -10,8 +10,7 @@ import { Worker } from "node:worker_threads";
 import { findDataset, readRows } from "../src/cli/demo/dataset.js";
 import { newRanges } from "../src/cli/demo/ranges.js";
 import { Shared, struct, u16, u32 } from "../src/index.js";
-import type { Figure } from "./main.js";
-import { inTurn, median, ratio } from "./rounds.js";
+import { type Figure, inTurn, median, ratio } from "./rounds.js";
 
 const KEYS = 1 << 18;
 const ROUNDS = 21;

@@ -4,13 +4,7 @@
  */
 
 import { parseArgs } from "node:util";
-
-/** A measured line. */
-export interface Figure {
-  readonly what: string;
-  readonly value: number;
-  readonly unit: string;
-}
+import type { Figure } from "./rounds.js";
 
 const suites: Readonly<Record<string, () => Promise<() => Promise<Figure[]>>>> = {
   "ip-lookup": async () => (await import("./ip-lookup.js")).ipLookup,

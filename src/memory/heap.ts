@@ -49,7 +49,7 @@ export class Heap implements ArenaLock, Objects {
   readonly limbo: Limbo;
   readonly #lock: RobustMutex;
   readonly #caches: (Cache | undefined)[] = [];
-  readonly #repair: (heap: Heap) => void;
+  readonly #repair: () => void;
 
   /** @param repair makes the arena whole after a thread died with the arena lock, which is held */
   constructor(memory: Memory, layout: Layout, slot: Slot, repair: (heap: Heap) => void) {
@@ -59,21 +59,14 @@ export class Heap implements ArenaLock, Objects {
     this.pages = new Pages(memory, layout);
     this.limbo = new Limbo(memory, slot.address, this);
     this.#lock = new RobustMutex(memory, Header.ARENA_LOCK, slot);
-    this.#repair = repair;
+    this.#repair = () => repair(this);
   }
 
   // The arena lock -----------------------------------------------------------------------------------
 
   lockArena(timeout?: number): void {
     this.slot.mustBeAttached();
-    if (!this.#lock.lock(timeout)) return;
-    let repaired = false;
-    try {
-      this.#repair(this);
-      repaired = true;
-    } finally {
-      if (!repaired) this.#lock.unlock(true);
-    }
+    this.#lock.lockRepaired(this.#repair, timeout);
   }
 
   unlockArena(): void {

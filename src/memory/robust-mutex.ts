@@ -92,6 +92,21 @@ export class RobustMutex {
   }
 
   /**
+   * Take the lock, and run `repair` first if the last owner died. When that throws, the lock is let go and its next owner is told again.
+   * @throws what `lock` and `repair` throw
+   */
+  lockRepaired(repair: () => void, timeout?: number): void {
+    if (!this.lock(timeout)) return;
+    let repaired = false;
+    try {
+      repair();
+      repaired = true;
+    } finally {
+      if (!repaired) this.unlock(true);
+    }
+  }
+
+  /**
    * Let the lock go.
    * @param failed what it protects is not repaired: the next owner is told that an owner died
    */

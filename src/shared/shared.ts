@@ -18,7 +18,8 @@ import { SharedMemory } from "../memory/memory.js";
 import { Domain, type DomainStats } from "../rcu/domain.js";
 import { FIRST_SEQUENCE, formatDomain } from "../rcu/grace-period.js";
 import { DOMAIN_WORDS } from "../rcu/layout.js";
-import { type BoundsTypes, IntervalMap, type IntervalMapSchema, nodeBytes, schemaText } from "../structures/interval-map.js";
+import { IntervalMap } from "../structures/interval-map.js";
+import { type BoundsName, type IntervalMapSchema, nodeBytes, schemaText } from "../structures/schema.js";
 import { DIRECTORY_WORDS, Directory } from "./directory.js";
 import { HandleError } from "./errors.js";
 import { threadNumber } from "./thread.js";
@@ -126,7 +127,7 @@ export class Shared {
    * Open the interval map of this name, or make it. The same schema in every thread.
    * @throws SchemaError, OutOfMemoryError, ClosedError
    */
-  intervalMap<const B extends keyof BoundsTypes, T, V = T>(name: string, schema: IntervalMapSchema<B, T, V>): IntervalMap<B, T, V> {
+  intervalMap<const B extends BoundsName, T, V = T>(name: string, schema: IntervalMapSchema<B, T, V>): IntervalMap<B, T, V> {
     return this.#structure(name, schemaText(schema), () => new IntervalMap<B, T, V>(this.#directory.open(name, schemaText(schema), nodeBytes(schema)), schema));
   }
 

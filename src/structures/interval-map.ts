@@ -31,56 +31,16 @@ import { RobustMutex } from "../memory/robust-mutex.js";
 import type { Domain } from "../rcu/domain.js";
 import { type Codec, copyingView, type View } from "../values/codec.js";
 import { Bonsai, LEFT, RIGHT, type Side } from "./bonsai.js";
-import { type Bounds, type NodeOffsets, nodeOffsets, u32Bounds, u128Bounds } from "./bounds.js";
+import { type NodeOffsets, nodeOffsets } from "./bounds.js";
+import { Entry, type EntryView } from "./entry-view.js";
 import { KeyError } from "./errors.js";
 import { type Range, RangeList } from "./range-list.js";
+import { type AnyBounds, type BoundsName, boundsOf, type GivenKey, type IntervalMapSchema, type Key } from "./schema.js";
 import { HEADER_BYTES, type Place } from "./structure.js";
-
-/** Bounds that an interval map can have: how keys are shown, and how else they may be given. */
-export interface BoundsTypes {
-  u32: { key: number; given: number };
-  u128: { key: bigint; given: Uint32Array };
-}
-
-type BoundsName = keyof BoundsTypes;
-
-/** Bounds as the algorithms see them: a key is a number, or four words. */
-type AnyBounds = Bounds<unknown, number | bigint, Uint32Array>;
-
-const boundsOf = { u32: u32Bounds, u128: u128Bounds } as unknown as Readonly<Record<BoundsName, AnyBounds>>;
-
-/** Kind of bounds and of values; the same in every thread that opens the map. */
-export interface IntervalMapSchema<B extends BoundsName, T, V> {
-  readonly bounds: B;
-  readonly value: Codec<T, V>;
-}
-
-/** An entry seen in place; only inside the callback it was given to. */
-export interface EntryView<P, V> {
-  readonly lo: P;
-  readonly hi: P;
-  readonly value: V;
-  /** Copy a bound of a u128 map as four words, most significant first, without making a bigint. */
-  copyLo(target: Uint32Array): void;
-  copyHi(target: Uint32Array): void;
-}
 
 /** Words of the header; each line is touched by others than the next. */
 const HeaderWord = { ROOT: 0, LOCK: 16, SIZE: 32 } as const;
 if (HeaderWord.SIZE * 4 >= HEADER_BYTES) throw new Error("the header is too small");
-
-/** Text of a schema, for comparison between threads. */
-export function schemaText<B extends BoundsName, T, V>(schema: IntervalMapSchema<B, T, V>): string {
-  return `intervalMap(${schema.bounds} -> ${schema.value.name})`;
-}
-
-/** Bytes of a node. */
-export function nodeBytes<B extends BoundsName, T, V>(schema: IntervalMapSchema<B, T, V>): number {
-  const words = nodeOffsets(boundsOf[schema.bounds].words).value + (schema.value.words ?? 1);
-  // Packed as tightly as an even number of words allows: what fits into the processor's caches counts for more in a
-  // search than nodes that never straddle two lines (measured: 24 bytes a node against 32, 15 % faster).
-  return Math.ceil(words / 2) * 8;
-}
 
 /** A piece of the run that an update puts in: a range, and where its value comes from. */
 interface Piece<T> {
@@ -140,7 +100,7 @@ export class IntervalMap<B extends BoundsName, T, V = T> {
    * A copy of the value at a key, or undefined.
    * @throws KeyError (ERR_KEY), ClosedError
    */
-  get(key: BoundsTypes[B]["key"] | BoundsTypes[B]["given"]): T | undefined {
+  get(key: GivenKey<B>): T | undefined {
     const parsed = this.#bounds.parseScratch(key);
     const { reader } = this.#domain;
     reader.enter();
@@ -151,7 +111,7 @@ export class IntervalMap<B extends BoundsName, T, V = T> {
   }
 
   /** Whether a range covers the key. */
-  has(key: BoundsTypes[B]["key"] | BoundsTypes[B]["given"]): boolean {
+  has(key: GivenKey<B>): boolean {
     const parsed = this.#bounds.parseScratch(key);
     const { reader } = this.#domain;
     reader.enter();
@@ -164,7 +124,7 @@ export class IntervalMap<B extends BoundsName, T, V = T> {
    * Look at the entry that covers a key, in place: `fn` runs in a read-side section and gets a view that ends with it.
    * @returns what `fn` gives, or undefined (without calling it) when no range covers the key
    */
-  at<R>(key: BoundsTypes[B]["key"] | BoundsTypes[B]["given"], fn: (view: EntryView<BoundsTypes[B]["key"], V>) => R): R | undefined {
+  at<R>(key: GivenKey<B>, fn: (view: EntryView<Key<B>, V>) => R): R | undefined {
     const parsed = this.#bounds.parseScratch(key);
     const { reader } = this.#domain;
     reader.lock();
@@ -173,7 +133,7 @@ export class IntervalMap<B extends BoundsName, T, V = T> {
     this.#viewDepth++;
     try {
       view.node = this.#bounds.find(this.#memory, this.#root, parsed);
-      return view.node === NULL ? undefined : fn(view as unknown as EntryView<BoundsTypes[B]["key"], V>);
+      return view.node === NULL ? undefined : fn(view as unknown as EntryView<Key<B>, V>);
     } finally {
       view.end();
       this.#viewDepth--;
@@ -193,10 +153,7 @@ export class IntervalMap<B extends BoundsName, T, V = T> {
    * The ranges that meet [lo, hi], ascending, clipped to nothing: each as [lo, hi, value]. What may be seen of changes made
    * meanwhile: guarantee B at the head of this file.
    */
-  *entries(
-    lo: BoundsTypes[B]["key"] | BoundsTypes[B]["given"] = this.#bounds.least as BoundsTypes[B]["key"],
-    hi: BoundsTypes[B]["key"] | BoundsTypes[B]["given"] = this.#bounds.most as BoundsTypes[B]["key"],
-  ): Generator<[lo: BoundsTypes[B]["key"], hi: BoundsTypes[B]["key"], value: T]> {
+  *entries(lo: GivenKey<B> = this.#bounds.least as Key<B>, hi: GivenKey<B> = this.#bounds.most as Key<B>): Generator<[lo: Key<B>, hi: Key<B>, value: T]> {
     const bounds = this.#bounds;
     const last = this.#range(lo, hi).hi;
     let next: unknown = bounds.parse(lo);
@@ -206,13 +163,13 @@ export class IntervalMap<B extends BoundsName, T, V = T> {
       if (entry === undefined || bounds.compareKeys(entry.lo, last) > 0) return;
       // A range that a writer has meanwhile joined to what was shown before begins after it here.
       if (!first && bounds.compareKeys(entry.lo, next) < 0) entry.lo = next;
-      yield [bounds.present(entry.lo) as BoundsTypes[B]["key"], bounds.present(entry.hi) as BoundsTypes[B]["key"], entry.value];
+      yield [bounds.present(entry.lo) as Key<B>, bounds.present(entry.hi) as Key<B>, entry.value];
       first = false;
       next = bounds.compareKeys(entry.hi, last) >= 0 ? undefined : bounds.after(entry.hi);
     }
   }
 
-  [Symbol.iterator](): Generator<[lo: BoundsTypes[B]["key"], hi: BoundsTypes[B]["key"], value: T]> {
+  [Symbol.iterator](): Generator<[lo: Key<B>, hi: Key<B>, value: T]> {
     return this.entries();
   }
 
@@ -248,7 +205,7 @@ export class IntervalMap<B extends BoundsName, T, V = T> {
 
   // Updating -----------------------------------------------------------------------------------------
 
-  #range(lo: BoundsTypes[B]["key"] | BoundsTypes[B]["given"], hi: BoundsTypes[B]["key"] | BoundsTypes[B]["given"]): { lo: unknown; hi: unknown } {
+  #range(lo: GivenKey<B>, hi: GivenKey<B>): { lo: unknown; hi: unknown } {
     const range = { lo: this.#bounds.parse(lo), hi: this.#bounds.parse(hi) };
     if (this.#bounds.compareKeys(range.lo, range.hi) > 0) {
       throw new KeyError(
@@ -263,7 +220,7 @@ export class IntervalMap<B extends BoundsName, T, V = T> {
    * Give all keys from `lo` to `hi` a value.
    * @throws KeyError (ERR_KEY, ERR_RANGE), ValueError, OutOfMemoryError, ContextError (in a section), ClosedError
    */
-  set(lo: BoundsTypes[B]["key"] | BoundsTypes[B]["given"], hi: BoundsTypes[B]["key"] | BoundsTypes[B]["given"], value: T): void {
+  set(lo: GivenKey<B>, hi: GivenKey<B>, value: T): void {
     const range = this.#range(lo, hi);
     this.#codec.check(value);
     this.#underLock("set()", () => this.#change(range.lo, range.hi, { lo: range.lo, hi: range.hi, from: NULL, value }));
@@ -274,14 +231,14 @@ export class IntervalMap<B extends BoundsName, T, V = T> {
    * @returns whether any of them had one
    * @throws as `set`: a range that is split takes memory
    */
-  delete(lo: BoundsTypes[B]["key"] | BoundsTypes[B]["given"], hi: BoundsTypes[B]["key"] | BoundsTypes[B]["given"]): boolean {
+  delete(lo: GivenKey<B>, hi: GivenKey<B>): boolean {
     const range = this.#range(lo, hi);
     return this.#underLock("delete()", () => this.#change(range.lo, range.hi, undefined));
   }
 
   /** Take all values. */
   clear(): void {
-    this.delete(this.#bounds.least as BoundsTypes[B]["key"], this.#bounds.most as BoundsTypes[B]["key"]);
+    this.delete(this.#bounds.least as Key<B>, this.#bounds.most as Key<B>);
   }
 
   /**
@@ -290,7 +247,7 @@ export class IntervalMap<B extends BoundsName, T, V = T> {
    * Old and new contents stand side by side until the grace period is over.
    * @throws as `set`; the map then holds what it held
    */
-  load(rows: Iterable<readonly [lo: BoundsTypes[B]["key"] | BoundsTypes[B]["given"], hi: BoundsTypes[B]["key"] | BoundsTypes[B]["given"], value: T]>): void {
+  load(rows: Iterable<readonly [lo: GivenKey<B>, hi: GivenKey<B>, value: T]>): void {
     const list = new RangeList<unknown, T>(this.#bounds, this.#codec.same);
     for (const [lo, hi, value] of rows) {
       const range = this.#range(lo, hi);
@@ -496,18 +453,11 @@ export class IntervalMap<B extends BoundsName, T, V = T> {
   // Recovery and checks --------------------------------------------------------------------------------
 
   #lockForUpdate(): void {
-    if (!this.#lock.lock()) return;
-    let recovered = false;
-    try {
-      this.#recover();
-      recovered = true;
-    } finally {
-      if (!recovered) this.#lock.unlock(true);
-    }
+    this.#lock.lockRepaired(this.#recover);
   }
 
   /** After a writer died with the lock: mend the tree, and free the nodes and blocks that no reader can reach. */
-  #recover(): void {
+  readonly #recover = (): void => {
     const { heap } = this.#domain.arena;
     this.#tree.repair();
     const reachable = new Set<Address>();
@@ -520,7 +470,7 @@ export class IntervalMap<B extends BoundsName, T, V = T> {
     for (const node of heap.liveObjects(this.#place.cache)) if (!reachable.has(node)) this.#domain.retire(node);
     // The header and the texts of the directory have the same tag and are reached from there.
     for (const block of heap.ownedBy(this.#place.tag)) if (!reachable.has(block)) this.#domain.retire(block);
-  }
+  };
 
   /** Violated invariants: order, disjointness, joined neighbours, sizes, balance, blocks, nothing left over. Takes the writers' lock. */
   check(): string[] {
@@ -577,58 +527,5 @@ export class IntervalMap<B extends BoundsName, T, V = T> {
     } finally {
       this.#lock.unlock();
     }
-  }
-}
-
-/** The entry view of one nesting depth of one map. */
-class Entry<V> {
-  node: Address = NULL;
-  readonly #memory: Memory;
-  readonly #bounds: AnyBounds;
-  readonly #offsets: NodeOffsets;
-  readonly #isBlock: boolean;
-  readonly #value: View<V>;
-
-  constructor(memory: Memory, bounds: AnyBounds, offsets: NodeOffsets, isBlock: boolean, value: View<V>) {
-    this.#memory = memory;
-    this.#bounds = bounds;
-    this.#offsets = offsets;
-    this.#isBlock = isBlock;
-    this.#value = value;
-  }
-
-  #live(): Address {
-    if (this.node === NULL) throw new KeyError("ERR_VIEW_ENDED", "this view was used after its callback had ended; copy what you need inside it.");
-    return this.node;
-  }
-
-  get lo(): number | bigint {
-    return this.#bounds.present(this.#bounds.read(this.#memory, this.#live()));
-  }
-
-  get hi(): number | bigint {
-    return this.#bounds.present(this.#bounds.read(this.#memory, field(this.#live(), this.#offsets.hi)));
-  }
-
-  get value(): V {
-    const value = field(this.#live(), this.#offsets.value);
-    return this.#value.at(this.#memory, this.#isBlock ? (this.#memory.read(value) as Address) : value);
-  }
-
-  copyLo(target: Uint32Array): void {
-    this.#copy(this.#live(), target);
-  }
-
-  copyHi(target: Uint32Array): void {
-    this.#copy(field(this.#live(), this.#offsets.hi), target);
-  }
-
-  #copy(bound: Address, target: Uint32Array): void {
-    for (let i = 0; i < this.#bounds.words; i++) target[i] = this.#memory.read(field(bound, i));
-  }
-
-  end(): void {
-    this.node = NULL;
-    this.#value.end();
   }
 }

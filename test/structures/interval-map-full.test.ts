@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { OutOfMemoryError } from "../../src/memory/errors.js";
-import type { BoundsTypes, IntervalMap } from "../../src/structures/interval-map.js";
+import type { IntervalMap } from "../../src/structures/interval-map.js";
+import type { BoundsTypes } from "../../src/structures/schema.js";
 import type { Codec } from "../../src/values/codec.js";
 import { u16 } from "../../src/values/scalars.js";
 import { utf8 } from "../../src/values/utf8.js";

@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import type { BoundsTypes, IntervalMap } from "../../src/structures/interval-map.js";
+import type { IntervalMap } from "../../src/structures/interval-map.js";
+import type { BoundsTypes } from "../../src/structures/schema.js";
 import type { Codec } from "../../src/values/codec.js";
 import { u16, u32 } from "../../src/values/scalars.js";
 import { struct } from "../../src/values/struct.js";

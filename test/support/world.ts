@@ -13,7 +13,8 @@ import { Domain } from "../../src/rcu/domain.js";
 import { formatDomain } from "../../src/rcu/grace-period.js";
 import { DOMAIN_WORDS } from "../../src/rcu/layout.js";
 import { DIRECTORY_WORDS, Directory } from "../../src/shared/directory.js";
-import { type BoundsTypes, IntervalMap, type IntervalMapSchema, nodeBytes, schemaText } from "../../src/structures/interval-map.js";
+import { IntervalMap } from "../../src/structures/interval-map.js";
+import { type BoundsTypes, type IntervalMapSchema, nodeBytes, schemaText } from "../../src/structures/schema.js";
 import { DyingMemory } from "./dying-memory.js";
 
 /** Thread numbers, for messages: any that differ. */

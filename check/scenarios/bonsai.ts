@@ -140,4 +140,10 @@ export const bonsai: readonly Scenario[] = [
     update: (map: Map) => map.delete(20, 29),
     keys: [10, 20, 30, 50],
   },
+  {
+    name: "delete of the last range under a reader",
+    before: [[10, 39, 1]],
+    update: (map: Map) => map.delete(10, 39),
+    keys: [25, 25],
+  },
 ].map((update) => underReader(update as unknown as Update));

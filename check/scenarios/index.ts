@@ -2,11 +2,13 @@
 
 import type { Scenario } from "../scenario.js";
 import { attach } from "./attach.js";
+import { blocks } from "./blocks.js";
 import { bonsai } from "./bonsai.js";
 import { directory } from "./directory.js";
 import { killed } from "./killed.js";
 import { mutex } from "./mutex.js";
 import { reap } from "./reap.js";
+import { retire } from "./retire.js";
 import { reuse } from "./reuse.js";
 import { sections } from "./sections.js";
 import { slab } from "./slab.js";
@@ -15,4 +17,20 @@ import { updaters } from "./updaters.js";
 import { wrap } from "./wrap.js";
 import { writers } from "./writers.js";
 
-export const scenarios: readonly Scenario[] = [sections, turns, wrap, updaters, reuse, attach, bonsai, writers, slab, mutex, reap, killed, directory].flat();
+export const scenarios: readonly Scenario[] = [
+  sections,
+  turns,
+  wrap,
+  updaters,
+  reuse,
+  retire,
+  attach,
+  bonsai,
+  blocks,
+  writers,
+  slab,
+  mutex,
+  reap,
+  killed,
+  directory,
+].flat();

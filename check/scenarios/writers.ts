@@ -36,6 +36,16 @@ export const writers: readonly Scenario[] = [
     },
   }),
   inArena({
+    name: "two writers delete one range",
+    setup: format,
+    threads: [(a) => mapOf(a).delete(50, 59), (a) => mapOf(a).delete(50, 59)],
+    verify: (a, results) => {
+      assert.equal(results.filter(Boolean).length, 1, "exactly one deleted it");
+      assert.deepEqual(mapOf(a).check(), []);
+      whole(a);
+    },
+  }),
+  inArena({
     name: "a writer is killed, and the next recovers",
     setup: format,
     threads: [
@@ -51,6 +61,24 @@ export const writers: readonly Scenario[] = [
       const seen = [map.get(15), map.get(25), map.get(35), map.get(52), map.get(57), map.get(65), map.get(95)];
       assert.deepEqual(seen, map.get(25) === 1 ? [1, 1, 1, 2, 2, 3, 5] : [1, 4, 4, 4, 2, 3, 5]);
       assert.deepEqual(map.check(), []);
+      whole(a);
+    },
+  }),
+  inArena({
+    name: "a writer is killed below the root, and the next looks",
+    setup: format,
+    threads: [
+      (a) => mortal(a, (victim) => mapOf(victim).delete(63, 65)),
+      (a) => {
+        kill(a, 0);
+        reap(a, 0);
+        return mapOf(a).check(); // sizes are what a death leaves behind
+      },
+    ],
+    verify: (a, [, violations]) => {
+      assert.deepEqual(violations, []);
+      const map = mapOf(a);
+      assert.deepEqual([map.get(60), map.get(69), map.get(10)], [3, 3, 1]);
       whole(a);
     },
   }),

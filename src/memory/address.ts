@@ -4,6 +4,8 @@
  * An address is the index of a 32-bit word in the arena; 0 is null (word 0 belongs to the
  * arena header, so no object can live there). The types are branded: an address, an order and
  * a plain number do not mix without saying so.
+ *
+ * Law table: this file owns no word.
  */
 
 declare const brand: unique symbol;

@@ -1,6 +1,8 @@
 /**
  * Named errors. Each has a stable `code`, and a message that says what was given, what is
  * allowed, and what to do. Nothing shared has changed when one is thrown.
+ *
+ * Law table: this file owns no word.
  */
 
 /** The base of every error this library throws on purpose. */

@@ -5,7 +5,7 @@
  * cost over a bare Int32Array as long as one class is seen at each call site). The checkers run
  * the same shipped code over other implementations: a scheduler, a shadow memory, a tracer.
  *
- * The law (DESIGN: "atomic or immutable") is spoken in these methods: `read` and `write` are
+ * The law ("atomic or immutable", ARCHITECTURE.md) is spoken in these methods: `read` and `write` are
  * for private, immutable and locked words; all others are for atomic words. Which class a word
  * is in stands in the law table at the head of the file that owns the word.
  */

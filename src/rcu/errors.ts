@@ -1,4 +1,8 @@
-/** Refusals of the grace-period machinery. */
+/**
+ * Refusals of the grace-period machinery.
+ *
+ * Law table: this file owns no word.
+ */
 
 import { QuiesceError } from "../memory/errors.js";
 

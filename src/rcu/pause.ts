@@ -1,4 +1,8 @@
-/** A pause that lets the event loop turn, in code that would otherwise go on in microtasks and let no event through. */
+/**
+ * A pause that lets the event loop turn, in code that would otherwise go on in microtasks and let no event through.
+ *
+ * Law table: this file owns no word.
+ */
 
 /**
  * Resolves after so many ms, at least one turn later; keeps no process alive. (Not setImmediate: Node lets a loop that has only an

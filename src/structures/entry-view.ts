@@ -1,4 +1,8 @@
-/** Entries of an interval map seen in place, without copying. */
+/**
+ * Entries of an interval map seen in place, without copying.
+ *
+ * Law table: this file owns no word; it reads the immutable words of a node that a section keeps whole.
+ */
 
 import { type Address, field, NULL } from "../memory/address.js";
 import type { Memory } from "../memory/memory.js";

@@ -1,69 +1,103 @@
-/** The command `npm run check`: every scenario of the shipped code, explored completely. */
+/** The command `npm run check`: every scenario of the shipped code and every litmus test, explored completely. */
 
 import { parseArgs } from "node:util";
 import { explore, replay } from "./explore.js";
-import type { Result, Scenario } from "./scenario.js";
+import { litmusTests, NOT_BUILT } from "./litmus/index.js";
+import { asScenario, type Litmus, type LitmusResult, runLitmus } from "./litmus/litmus.js";
+import type { Failure, Result, Scenario } from "./scenario.js";
 import { scenarios } from "./scenarios/index.js";
 import { EXPLORE } from "./scenarios/options.js";
+import { markdown, progress, table } from "./table.js";
 
 const HELP = `Usage: npm run check -- [options] [word ...]
 
-Runs every scenario of the shipped code (those whose name contains one of the words) through every interleaving of its
-accesses to shared memory, and looks for races, use after free, lost wake-ups and wrong results.
+Runs every scenario of the shipped code, and every litmus test (those whose name contains one of the words), through every
+interleaving of their accesses to shared memory, and looks for races, use after free, lost wake-ups and wrong results; a litmus
+test's outcome must never be seen, or must be seen, as its verdict says.
 
-  --json                    one JSON object on stdout: { complete, racesFound, executions, scenarios }
-  --replay NAME SCHEDULE    run one execution of a scenario again, as a failure printed it
+  --json                    one JSON object on stdout: { complete, racesFound, executions, scenarios, litmus }
+  --markdown                the tables of docs/verification.md
+  --replay NAME SCHEDULE    run one execution again, as a failure printed it
   --help                    this text
 
-Exit status: 0 when every scenario was explored completely and none failed, else 1; 2 for a wrong command line.`;
+Exit status: 0 when everything was explored completely and as it must be, else 1; 2 for a wrong command line.`;
 
 /** Kinds of failure that are races or misused words. */
 const RACES: readonly string[] = ["race", "use-after-free", "uninitialised", "immutable"];
 
 const passed = (result: Result): boolean => result.complete && result.failure === undefined;
 
-function row(cells: readonly (string | number)[], widths: readonly number[]): string {
-  return cells.map((cell, i) => (i === 0 ? String(cell).padEnd(widths[i] as number) : String(cell).padStart(widths[i] as number))).join("  ");
-}
+/** Rows, in a form. */
+type Table = (head: readonly string[], rows: readonly (readonly (string | number)[])[], left?: number) => string;
 
-function table(results: readonly Result[]): string {
-  const head = ["scenario", "executions", "a second", "complete", "spins", "ok"];
+function scenarioTable(results: readonly Result[], form: Table): string {
   const rows = results.map((r) => [r.scenario, r.executions, r.perSecond, r.complete ? "yes" : "no", r.spins, passed(r) ? "ok" : (r.failure?.kind ?? "cut")]);
-  const widths = head.map((cell, i) => Math.max(cell.length, ...rows.map((cells) => String(cells[i]).length)));
-  return [head, ...rows].map((cells) => row(cells, widths)).join("\n");
+  const head = ["scenario", "executions", "a second", "complete", "spins", "ok"];
+  if (form === table) return form(head, rows);
+  const kept = [0, 1, 3]; // what does not change from run to run
+  return form(
+    kept.map((i) => head[i] as string),
+    rows.map((row) => kept.map((i) => row[i] as string | number)),
+  );
 }
 
-/** Progress, on a line that is written over. */
-function progress(text: string): void {
-  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
+function litmusTable(results: readonly LitmusResult[], form: Table): string {
+  const rows = results.map((r) => [r.name, r.verdict, r.outcome, r.seen, r.executions, r.ok ? "ok" : (r.failure?.kind ?? (r.complete ? "WRONG" : "cut"))]);
+  return form(["litmus test", "verdict", "outcome", "seen in", "executions", "ok"], rows, 3);
 }
 
-async function run(chosen: readonly Scenario[], json: boolean): Promise<number> {
-  const results: Result[] = [];
-  for (const [i, scenario] of chosen.entries()) {
-    progress(`${i + 1}/${chosen.length} ${scenario.name}`);
-    results.push(explore(scenario, EXPLORE));
+/** Run each, with its name as progress. */
+async function each<T, R>(all: readonly T[], nameOf: (one: T) => string, runOne: (one: T) => R): Promise<R[]> {
+  const results: R[] = [];
+  for (const [i, one] of all.entries()) {
+    progress(`${i + 1}/${all.length} ${nameOf(one)}`);
+    results.push(runOne(one));
     await new Promise(setImmediate); // the drivers that the runs left behind come to their end, and are forgotten
   }
   progress("");
-  const complete = results.every((result) => result.complete);
-  const racesFound = results.filter(({ failure }) => failure !== undefined && RACES.includes(failure.kind)).length;
-  const executions = results.reduce((sum, result) => sum + result.executions, 0);
-  if (json) {
-    const rows = results.map(({ failure, ...rest }) => (failure === undefined ? rest : { ...rest, failure: { ...failure, error: undefined } }));
-    console.log(JSON.stringify({ complete, racesFound, executions, scenarios: rows }, undefined, 2));
+  return results;
+}
+
+/** As JSON can have it. */
+const plain = <T extends { failure?: Failure }>(result: T): object =>
+  result.failure === undefined ? result : { ...result, failure: { ...result.failure, error: undefined } };
+
+async function run(chosen: readonly Scenario[], tests: readonly Litmus[], form: "table" | "json" | "markdown"): Promise<number> {
+  const results = await each(
+    chosen,
+    ({ name }) => name,
+    (scenario) => explore(scenario, EXPLORE),
+  );
+  const verdicts = await each(
+    tests,
+    ({ name }) => name,
+    (test) => runLitmus(test, EXPLORE),
+  );
+  const all = [...results, ...verdicts];
+  const complete = all.every((result) => result.complete);
+  const racesFound = all.filter(({ failure }) => failure !== undefined && RACES.includes(failure.kind)).length;
+  const executions = all.reduce((sum, result) => sum + result.executions, 0);
+  if (form === "json") {
+    console.log(JSON.stringify({ complete, racesFound, executions, scenarios: results.map(plain), litmus: verdicts.map(plain) }, undefined, 2));
   } else {
-    console.log(table(results));
-    const seconds = results.reduce((sum, result) => sum + result.seconds, 0);
+    const printed = form === "markdown" ? markdown : table;
+    if (results.length > 0) console.log(`${scenarioTable(results, printed)}\n`);
+    if (verdicts.length > 0) console.log(`${litmusTable(verdicts, printed)}\n`);
+    if (tests.length === litmusTests.length) console.log(`Not there yet:\n${NOT_BUILT.map((row) => `  ${row}`).join("\n")}`);
+    const seconds = all.reduce((sum, result) => sum + result.seconds, 0);
     console.log(`\n${executions} executions in ${seconds.toFixed(1)} s, complete: ${complete}, races found: ${racesFound}`);
-    for (const { failure } of results) if (failure !== undefined) console.log(`\n${failure.text}`);
+    for (const { failure } of all) if (failure !== undefined) console.log(`\n${failure.text}`);
   }
-  return results.every(passed) ? 0 : 1;
+  return results.every(passed) && verdicts.every(({ ok }) => ok) ? 0 : 1;
 }
 
 function again(name: string, schedule: string): number {
-  const scenario = scenarios.find((candidate) => candidate.name === name);
-  if (scenario === undefined) return refuse(`no scenario is called "${name}"; there are:\n${scenarios.map((each) => `  ${each.name}`).join("\n")}`);
+  const test = litmusTests.find((candidate) => candidate.name === name);
+  const scenario = test === undefined ? scenarios.find((candidate) => candidate.name === name) : asScenario(test);
+  if (scenario === undefined) {
+    const names = [...scenarios, ...litmusTests].map((one) => `  ${one.name}`);
+    return refuse(`no scenario and no litmus test is called "${name}"; there are:\n${names.join("\n")}`);
+  }
   const { failure } = replay(scenario, schedule, EXPLORE);
   console.log(failure?.text ?? `${name}: this schedule does not fail.`);
   return failure === undefined ? 0 : 1;
@@ -75,10 +109,10 @@ function refuse(message: string): number {
 }
 
 async function main(args: readonly string[]): Promise<number> {
-  let parsed: { values: { json?: boolean; replay?: boolean; help?: boolean }; positionals: string[] };
+  let parsed: { values: { json?: boolean; markdown?: boolean; replay?: boolean; help?: boolean }; positionals: string[] };
   try {
     const flag = { type: "boolean" } as const;
-    parsed = parseArgs({ args: [...args], allowPositionals: true, options: { json: flag, replay: flag, help: flag } });
+    parsed = parseArgs({ args: [...args], allowPositionals: true, options: { json: flag, markdown: flag, replay: flag, help: flag } });
   } catch (error) {
     return refuse(`${(error as Error).message}\n\n${HELP}`);
   }
@@ -97,9 +131,11 @@ async function main(args: readonly string[]): Promise<number> {
       throw error;
     }
   }
-  const chosen = scenarios.filter(({ name }) => positionals.length === 0 || positionals.some((word) => name.includes(word)));
-  if (chosen.length === 0) return refuse(`no scenario's name contains ${positionals.join(" or ")}.`);
-  return run(chosen, values.json === true);
+  const isChosen = ({ name }: { name: string }): boolean => positionals.length === 0 || positionals.some((word) => name.includes(word));
+  const chosen = scenarios.filter(isChosen);
+  const tests = litmusTests.filter(isChosen);
+  if (chosen.length + tests.length === 0) return refuse(`no scenario's or litmus test's name contains ${positionals.join(" or ")}.`);
+  return run(chosen, tests, values.json ? "json" : values.markdown ? "markdown" : "table");
 }
 
 process.exitCode = await main(process.argv.slice(2));

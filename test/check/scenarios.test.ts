@@ -1,10 +1,13 @@
 /** The scenarios of the shipped code hold, completely. */
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { explore } from "../../check/explore.js";
 import { scenarios } from "../../check/scenarios/index.js";
 import { EXPLORE } from "../../check/scenarios/options.js";
+
+const VERIFICATION = readFileSync(new URL("../../../docs/verification.md", import.meta.url), "utf8");
 
 for (const scenario of scenarios) {
   test(scenario.name, (t) => {
@@ -17,4 +20,8 @@ for (const scenario of scenarios) {
 
 test("every scenario has a name of its own", () => {
   assert.equal(new Set(scenarios.map(({ name }) => name)).size, scenarios.length);
+});
+
+test("the scenarios are those of docs/verification.md", () => {
+  for (const { name } of scenarios) assert.ok(VERIFICATION.includes(`| ${name} |`), name);
 });

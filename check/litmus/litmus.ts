@@ -1,0 +1,83 @@
+/**
+ * Litmus tests: a few accesses in each of two or three threads, an outcome, and whether it can happen.
+ *
+ * Never: no execution shows it. Allowed: some execution must, or the test would show nothing of its twin, which forbids the outcome by
+ * one grace period or one access more. Both are explored to the end. The words of a test are atomic, so that an outcome is
+ * something to see and not a race.
+ */
+
+import { type Address, field } from "../../src/memory/address.js";
+import { explore } from "../explore.js";
+import type { ExploreOptions, Failure, Scenario } from "../scenario.js";
+import { type Actor, type ArenaScenario, inArena, label, user } from "../scenarios/support.js";
+
+/** The words of the tests, all 0 at first. */
+export const [X, Y, Z, W] = [user(100), user(101), user(102), user(103)];
+
+const NAMES = new Map<Address, string>(["x", "y", "z", "w"].map((name, i) => [field(X, i), name]));
+
+export type Verdict = "Never" | "Allowed";
+
+export interface Litmus {
+  readonly name: string;
+  readonly verdict: Verdict;
+  /** The outcome, in words. */
+  readonly outcome: string;
+  /** Why it is so, where it is not the rule that a cycle is forbidden by as many grace periods as it has sections. */
+  readonly why?: string;
+  readonly scenario: Scenario;
+  readonly happened: (results: readonly unknown[]) => boolean;
+}
+
+interface LitmusSpec extends Omit<Litmus, "scenario"> {
+  readonly setup?: (...actors: Actor[]) => void;
+  readonly slots?: number;
+  readonly threads: ArenaScenario["threads"];
+}
+
+export function litmus({ setup, slots, threads, ...test }: LitmusSpec): Litmus {
+  const scenario = inArena({ name: test.name, threads, ...(setup && { setup }), ...(slots !== undefined && { slots }) });
+  return { ...test, scenario: { ...scenario, label: (address) => NAMES.get(address) ?? label(address) } };
+}
+
+/** The test as a scenario that fails when an outcome happens that never may: what a mutant is run by. */
+export function asScenario({ scenario, verdict, outcome, happened }: Litmus, onHappened: () => void = () => {}): Scenario {
+  return {
+    ...scenario,
+    verify(memory, results) {
+      scenario.verify?.(memory, results);
+      if (!happened(results)) return;
+      onHappened();
+      if (verdict === "Never") throw new Error(`this must never happen: ${outcome} (${JSON.stringify(results)})`);
+    },
+  };
+}
+
+export interface LitmusResult {
+  readonly name: string;
+  readonly verdict: Verdict;
+  readonly outcome: string;
+  /** Whether some execution had the outcome. */
+  readonly observed: boolean;
+  /** In how many it was seen, and how many there are. */
+  readonly seen: number;
+  readonly executions: number;
+  readonly seconds: number;
+  readonly complete: boolean;
+  /** Explored completely, without a failure, and the verdict holds. */
+  readonly ok: boolean;
+  readonly failure?: Failure;
+}
+
+export function runLitmus(test: Litmus, options: ExploreOptions): LitmusResult {
+  let seen = 0;
+  const { executions, seconds, complete, failure } = explore(
+    asScenario(test, () => {
+      seen++;
+    }),
+    options,
+  );
+  const { name, verdict, outcome } = test;
+  const ok = complete && failure === undefined && seen > 0 === (verdict === "Allowed");
+  return { name, verdict, outcome, observed: seen > 0, seen, executions, seconds, complete, ok, ...(failure && { failure }) };
+}

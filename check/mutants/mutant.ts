@@ -1,0 +1,54 @@
+/**
+ * Mutants: broken versions of the shipped code, made while they are explored, by a replaced method or a memory that drops, delays
+ * or falsifies some accesses. A checker that lets one live is no checker.
+ */
+
+import type { Memory } from "../../src/memory/memory.js";
+import type { FailureKind } from "../scenario.js";
+
+export interface Mutant {
+  /** What is wrong with it. */
+  readonly name: string;
+  /**
+   * Which of the bugs that RCU implementations are known by it is: G grace period, C callbacks and life, S structures and
+   * allocators (the lists in docs/verification.md); "-" is none of them.
+   */
+  readonly number: string;
+  /** The guarantee that it breaks. */
+  readonly breaks: string;
+  /** The scenario or litmus test that must find it. */
+  readonly killer: string;
+  readonly kinds: readonly FailureKind[];
+  /** The memory of a thread. */
+  readonly memory?: (inner: Memory, thread: number) => Memory;
+  /** Replaces methods; gives what puts them back. */
+  readonly patch?: () => () => void;
+}
+
+/** Replace a method. */
+export function patch<T extends object, K extends keyof T>(prototype: T, method: K, replacement: (original: T[K]) => T[K]): () => void {
+  const original = prototype[method];
+  prototype[method] = replacement(original);
+  return () => {
+    prototype[method] = original;
+  };
+}
+
+export const all =
+  (...patches: (() => () => void)[]): (() => () => void) =>
+  () => {
+    const undo = patches.map((make) => make());
+    return () => {
+      for (const back of undo) back();
+    };
+  };
+
+/** A memory for one thread, or several; the others keep theirs. */
+export const of =
+  (threads: readonly number[], Kind: new (inner: Memory) => Memory): ((inner: Memory, thread: number) => Memory) =>
+  (inner, thread) =>
+    threads.includes(thread) ? new Kind(inner) : inner;
+
+export const unsafe: readonly FailureKind[] = ["race", "use-after-free", "uninitialised", "thread", "verify"];
+export const asleep: readonly FailureKind[] = ["deadlock"];
+export const wrong: readonly FailureKind[] = ["verify", "thread"];

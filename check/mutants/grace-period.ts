@@ -7,7 +7,7 @@ import { EventLoopReader } from "../../src/rcu/event-loop.js";
 import { type Cookie, GracePeriods } from "../../src/rcu/grace-period.js";
 import { PassingMemory } from "../passing-memory.js";
 import { POINTER } from "../scenarios/block.js";
-import { all, asleep, type Mutant, of, patch, unsafe, wrong } from "./mutant.js";
+import { asleep, type Mutant, of, patch, unsafe, wrong } from "./mutant.js";
 import { COMPLETED, GP_SEQ, seenOf, without } from "./words.js";
 
 /** The scan does not see a slot. */
@@ -90,26 +90,15 @@ export const gracePeriod: readonly Mutant[] = [
     breaks: "a section lasts until its outermost unlock",
     killer: "nested: an inner section's end",
     kinds: unsafe,
-    patch: all(
-      () =>
-        patch(
-          EventLoopReader.prototype,
-          "lock",
-          (original) =>
-            function (this: EventLoopReader) {
-              if (this.nesting === 0) original.call(this);
-            },
-        ),
-      () =>
-        patch(
-          EventLoopReader.prototype,
-          "unlock",
-          (original) =>
-            function (this: EventLoopReader) {
-              if (this.nesting > 0) original.call(this);
-            },
-        ),
-    ),
+    patch: () =>
+      patch(
+        EventLoopReader.prototype,
+        "unlockTo",
+        (original) =>
+          function (this: EventLoopReader) {
+            original.call(this, 0);
+          },
+      ),
   },
   {
     name: "the bound of the slots rises after the slot is claimed",

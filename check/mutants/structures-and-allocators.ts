@@ -12,7 +12,7 @@ import { u32Bounds } from "../../src/structures/bounds.js";
 import { PassingMemory } from "../passing-memory.js";
 import { NEW, POINTER } from "../scenarios/block.js";
 import { LAYOUT } from "../scenarios/support.js";
-import { all, type Mutant, of, patch, unsafe, wrong } from "./mutant.js";
+import { type Mutant, of, patch, unsafe, wrong } from "./mutant.js";
 import { DIRECTORY_LOCK, MAP_LOCK, MAP_ROOT, Node, StaleCookie, unlocked, without } from "./words.js";
 
 /** Bytes of a node of the scenarios' maps, which no size class of kmalloc has. */
@@ -170,10 +170,14 @@ export const structuresAndAllocators: readonly Mutant[] = [
       breaks: "pages and slabs have one owner at a time",
       killer: scenario,
       kinds: unsafe,
-      patch: all(
-        () => patch(Heap.prototype, "lockArena", () => () => {}),
-        () => patch(Heap.prototype, "unlockArena", () => () => {}),
-      ),
+      patch: () =>
+        patch(
+          Heap.prototype,
+          "withArenaLock",
+          () =>
+            <T>(fn: () => T): T =>
+              fn(),
+        ),
     }),
   ),
   {

@@ -32,9 +32,8 @@ const REFILL_TARGET = 16;
 
 /** What a cache needs of the arena it is in. */
 export interface ArenaLock {
-  /** Takes the arena lock, repairing the arena first if the last owner died. */
-  lockArena(): void;
-  unlockArena(): void;
+  /** Runs `fn` with the arena lock, after repairing the arena if the last owner died. */
+  withArenaLock<T>(fn: () => T, timeout?: number): T;
   /** With the lock: give back pages that are kept only for speed. */
   shrink(): void;
 }
@@ -119,8 +118,7 @@ export class Cache {
   #refill(): void {
     const memory = this.#memory;
     const { slabs } = this;
-    this.#arena.lockArena();
-    try {
+    this.#arena.withArenaLock(() => {
       for (let count = 0; count < REFILL_TARGET; ) {
         let found = slabs.findFree();
         if (found === undefined) {
@@ -144,18 +142,11 @@ export class Cache {
         memory.write(this.#magazine, count);
         memory.write(field(this.#slot.address, SlotWord.REFILL_MASK), 0);
       }
-    } finally {
-      this.#arena.unlockArena();
-    }
+    });
   }
 
   #flushHalf(): void {
-    this.#arena.lockArena();
-    try {
-      flushMagazine(this.#memory, this.slabs, this.#magazine, MAGAZINE_CAPACITY / 2);
-    } finally {
-      this.#arena.unlockArena();
-    }
+    this.#arena.withArenaLock(() => flushMagazine(this.#memory, this.slabs, this.#magazine, MAGAZINE_CAPACITY / 2));
   }
 }
 

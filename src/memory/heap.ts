@@ -12,7 +12,7 @@
 
 import { type Address, field, MAX_ORDER, NULL, type Order, PAGE_BYTES, PAGE_SHIFT, PAGE_WORDS, wordsFor } from "./address.js";
 import { type ArenaLock, Cache } from "./cache.js";
-import { DoubleFreeError, InvalidAddressError, InvalidSizeError, TooManyCachesError } from "./errors.js";
+import { DoubleFreeError, InvalidAddressError, InvalidSizeError, QuiesceError, TooManyCachesError } from "./errors.js";
 import { CACHE_WORDS, Header, type Layout, MAGAZINE_WORDS, SLOT_HEAD_WORDS } from "./layout.js";
 import { Limbo, type Objects } from "./limbo.js";
 import type { Memory } from "./memory.js";
@@ -69,17 +69,21 @@ export class Heap implements ArenaLock, Objects {
     this.#lock.lockRepaired(this.#repair, timeout);
   }
 
-  unlockArena(): void {
-    this.#lock.unlock();
-  }
-
   /** Run `fn` with the arena lock. */
   withArenaLock<T>(fn: () => T, timeout?: number): T {
     this.lockArena(timeout);
+    let failed = true;
     try {
-      return fn();
+      const result = fn();
+      failed = false;
+      return result;
+    } catch (error) {
+      // Our own refusals leave everything whole. Anything else (a stack overflow) may have come in the middle of an update: then
+      // the next owner rebuilds what is derived, as if this one had died.
+      failed = !(error instanceof QuiesceError);
+      throw error;
     } finally {
-      this.unlockArena();
+      this.#lock.unlock(failed);
     }
   }
 

@@ -42,8 +42,7 @@ export interface Objects {
   putBack(address: Address): void;
   /** Whether it has been put back, with the arena lock. */
   isPutBack(address: Address): boolean;
-  lockArena(timeout?: number): void;
-  unlockArena(): void;
+  withArenaLock<T>(fn: () => T, timeout?: number): T;
 }
 
 /** The limbo of one slot. */
@@ -126,12 +125,7 @@ export class Limbo {
    */
   release(segment: number, timeout?: number): void {
     while (this.#memory.read(this.#head(segment)) !== 0) {
-      this.#objects.lockArena(timeout);
-      try {
-        this.releaseSome(segment, RELEASE_CHUNK);
-      } finally {
-        this.#objects.unlockArena();
-      }
+      this.#objects.withArenaLock(() => this.releaseSome(segment, RELEASE_CHUNK), timeout);
     }
     this.#memory.write(this.#count(segment), 0);
   }

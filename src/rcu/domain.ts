@@ -71,7 +71,7 @@ export class Domain {
    * @throws ContextError (ERR_ASYNC_SECTION) when it gives a promise: a section of this flavor ends with its turn
    */
   read<T>(fn: (() => T) & Synchronous<T>): T {
-    this.reader.lock();
+    const nesting = this.reader.lock();
     try {
       const result = fn();
       if (isThenable(result)) {
@@ -82,7 +82,7 @@ export class Domain {
       }
       return result;
     } finally {
-      this.reader.unlock();
+      this.reader.unlockTo(nesting);
     }
   }
 
@@ -259,14 +259,18 @@ export class Domain {
     this.#reclaimer.noteDrained();
   }
 
-  /** Give this thread's slot back. Callbacks that have not run never will. */
+  /**
+   * Give this thread's slot back. Callbacks that have not run never will.
+   * @throws ContextError (ERR_IN_SECTION), ClosedError; LockTimeoutError: call again in a later turn
+   */
   detach(): void {
     this.#mayWait("detach()");
     this.#reclaimer.advance();
+    this.reader.goOffline();
+    const left = !this.arena.heap.limbo.empty;
+    this.arena.detach(); // may not get the arena lock; then this thread is attached as before, and may try again
     this.#reclaimer.stop();
     this.reader.close();
-    const left = !this.#reclaimer.idle;
-    this.arena.detach();
     if (left) this.arena.memory.store(field(this.arena.layout.root, DomainWord.REAPING), 1);
   }
 

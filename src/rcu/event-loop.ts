@@ -66,10 +66,19 @@ export class EventLoopReader {
     if (this.#operations === 0) this.quiescent();
   }
 
-  /** Begin a section. */
-  lock(): void {
+  /** Begin a section. Gives how many were open, for `unlockTo`. */
+  lock(): number {
     if (this.#seen === 0) this.#goOnline();
-    this.#nesting++;
+    return this.#nesting++;
+  }
+
+  /**
+   * End the section that `lock` began, and any inside it that could not be ended: when the stack has overflowed, the innermost
+   * `finally` blocks may fail, and the outermost puts things right.
+   */
+  unlockTo(nesting: number): void {
+    this.#nesting = nesting;
+    if (nesting === 0) this.#sectionEnded();
   }
 
   /**
@@ -79,7 +88,10 @@ export class EventLoopReader {
   unlock(): void {
     if (this.#nesting === 0) throw new ContextError("ERR_UNBALANCED_UNLOCK", "readUnlock() without a readLock() before it in this thread.");
     this.#nesting--;
-    if (this.#nesting > 0) return;
+    if (this.#nesting === 0) this.#sectionEnded();
+  }
+
+  #sectionEnded(): void {
     this.exit();
     if (!this.#endOfTurnComes) this.#awaitEndOfTurn(); // the section had outlived its turn
   }

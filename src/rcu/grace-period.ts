@@ -26,6 +26,7 @@
  */
 
 import { type Address, field } from "../memory/address.js";
+import { ArenaOptionsError } from "../memory/errors.js";
 import type { Layout } from "../memory/layout.js";
 import type { Memory } from "../memory/memory.js";
 import { kindOf, SlotKind, SlotWord, slotAddress, slotsUsed } from "../memory/slot.js";
@@ -49,9 +50,11 @@ const notBefore = (a: number, b: number): boolean => ((a - b) | 0) >= 0;
 
 /**
  * Set the words of a new domain.
- * @param sequence where to begin; odd
+ * @param sequence where to begin; a whole number, odd, since 0 means offline
+ * @throws ArenaOptionsError
  */
 export function formatDomain(memory: Memory, layout: Layout, sequence: number = FIRST_SEQUENCE): void {
+  if (!Number.isInteger(sequence) || sequence % 2 === 0) throw new ArenaOptionsError(`the first sequence is an odd whole number; got ${String(sequence)}.`);
   memory.store(field(layout.root, DomainWord.GP_SEQ), sequence);
   memory.store(field(layout.root, DomainWord.COMPLETED), sequence);
 }

@@ -222,18 +222,21 @@ export class Reclaimer {
     const reaping = field(this.#heap.layout.root, DomainWord.REAPING);
     await undefined; // not inside the operation that retired: its caller may still hold what it took out
     const done = (): boolean => this.idle && this.#heap.memory.load(reaping) === 0;
-    while (!this.#stopped) {
-      if (!this.#step()) {
-        await pause(LONGEST_SLEEP);
-        continue;
+    try {
+      while (!this.#stopped) {
+        if (!this.#step()) {
+          await pause(LONGEST_SLEEP);
+          continue;
+        }
+        if (this.#stopped || done()) break; // a callback may have closed this thread's hold
+        // Announced before one more look, so that what changes after it wakes the sleeper.
+        const ticket = this.#periods.announceSleep();
+        if ((this.#step() && done()) || this.#stopped) break;
+        await this.#periods.sleepAsync(ticket, LONGEST_SLEEP);
       }
-      if (done()) break;
-      // Announced before one more look, so that what changes after it wakes the sleeper.
-      const ticket = this.#periods.announceSleep();
-      if (this.#step() && done()) break;
-      await this.#periods.sleepAsync(ticket, LONGEST_SLEEP);
+    } finally {
+      this.#driving = false;
     }
-    this.#driving = false;
   }
 
   /** One look; false when it must be tried again. */
@@ -241,7 +244,7 @@ export class Reclaimer {
     if (this.#reader.nesting > 0) return false; // a section was left open over the turn's end
     const advanced = this.#tryAdvance();
     this.#runCallbacks();
-    return advanced;
+    return advanced || this.#stopped;
   }
 
   /** No more driving; what is waiting stays in the slot. */

@@ -62,8 +62,8 @@ export class Directory {
    * @throws SchemaError, OutOfMemoryError, TooManyCachesError, ContextError (in a section), ClosedError
    */
   open(name: string, schema: string, nodeBytes: number): Place {
-    if (typeof name !== "string" || name.length === 0 || name.length > LONGEST_NAME || name.includes("\n")) {
-      throw new SchemaError("ERR_NAME", `a name is 1 to ${LONGEST_NAME} characters without a line break; got ${JSON.stringify(name)}.`);
+    if (typeof name !== "string" || name.length === 0 || name.length > LONGEST_NAME || /[\n\p{Surrogate}]/u.test(name)) {
+      throw new SchemaError("ERR_NAME", `a name is 1 to ${LONGEST_NAME} characters of well-formed text without a line break; got ${JSON.stringify(name)}.`);
     }
     this.#domain.beforeUpdate(`opening ${name}`);
     this.#lock.lock();

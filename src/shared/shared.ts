@@ -19,7 +19,7 @@ import { Domain, type DomainStats } from "../rcu/domain.js";
 import { FIRST_SEQUENCE, formatDomain } from "../rcu/grace-period.js";
 import { DOMAIN_WORDS } from "../rcu/layout.js";
 import { IntervalMap } from "../structures/interval-map.js";
-import { type BoundsName, type IntervalMapSchema, nodeBytes, schemaText } from "../structures/schema.js";
+import { type BoundsName, checkSchema, type IntervalMapSchema, nodeBytes, schemaText } from "../structures/schema.js";
 import { DIRECTORY_WORDS, Directory } from "./directory.js";
 import { HandleError } from "./errors.js";
 import { threadNumber } from "./thread.js";
@@ -128,6 +128,7 @@ export class Shared {
    * @throws SchemaError, OutOfMemoryError, ClosedError
    */
   intervalMap<const B extends BoundsName, T, V = T>(name: string, schema: IntervalMapSchema<B, T, V>): IntervalMap<B, T, V> {
+    checkSchema(schema);
     return this.#structure(name, schemaText(schema), () => new IntervalMap<B, T, V>(this.#directory.open(name, schemaText(schema), nodeBytes(schema)), schema));
   }
 
@@ -142,14 +143,20 @@ export class Shared {
 
   /**
    * Reap a worker's slot when its thread ends, however it ends: its read sections are over, its locks tell their next owner,
-   * what it retired is given back. Keeps no process alive. Call it for each worker that attaches.
+   * what it retired is given back. Keeps no process alive. Call it for each worker that attaches, in the turn that made it, from a
+   * thread that outlives it: a closed or dead watcher sees nothing.
    * @throws HandleError when the worker does not tell its thread's number and its end
    */
   watch(worker: WatchableWorker): void {
     if (typeof worker?.threadId !== "number" || typeof worker.on !== "function") {
       throw new HandleError("ERR_WORKER", "watch() takes a Worker of node:worker_threads (with a threadId and an `exit` event).");
     }
-    const thread = worker.threadId; // -1 once it has ended
+    const thread = worker.threadId;
+    if (thread < 0)
+      throw new HandleError(
+        "ERR_WORKER",
+        "watch() was given a worker that has ended already, whose thread can no longer be told: watch it in the turn that made it.",
+      );
     const onExit = (): void => {
       this.#unwatch.delete(unwatch);
       this.#reap(thread);

@@ -388,7 +388,6 @@ export class Bonsai {
 
   /** Put sizes and balance right, after a writer died. Entries stay as they are; each mend is one store. */
   repair(): void {
-    this.rollBack(); // what another writer of this thread left behind when it failed
     const path: Address[] = [];
     const sides: Side[] = [];
     const visit = (node: Address): void => {

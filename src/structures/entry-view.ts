@@ -23,7 +23,7 @@ export interface EntryView<P, V> {
 
 /** The entry view of one nesting depth of one map. */
 export class Entry<V> {
-  node: Address = NULL;
+  #node: Address = NULL;
   readonly #memory: Memory;
   readonly #bounds: AnyBounds;
   readonly #offsets: NodeOffsets;
@@ -38,9 +38,14 @@ export class Entry<V> {
     this.#value = value;
   }
 
+  /** Show a node, until `end`. */
+  show(node: Address): void {
+    this.#node = node;
+  }
+
   #live(): Address {
-    if (this.node === NULL) throw new KeyError("ERR_VIEW_ENDED", "this view was used after its callback had ended; copy what you need inside it.");
-    return this.node;
+    if (this.#node === NULL) throw new KeyError("ERR_VIEW_ENDED", "this view was used after its callback had ended; copy what you need inside it.");
+    return this.#node;
   }
 
   get lo(): number | bigint {
@@ -69,7 +74,7 @@ export class Entry<V> {
   }
 
   end(): void {
-    this.node = NULL;
+    this.#node = NULL;
     this.#value.end();
   }
 }

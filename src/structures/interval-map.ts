@@ -26,6 +26,7 @@
  */
 
 import { type Address, field, NULL } from "../memory/address.js";
+import { QuiesceError } from "../memory/errors.js";
 import type { Memory } from "../memory/memory.js";
 import { RobustMutex } from "../memory/robust-mutex.js";
 import type { Domain } from "../rcu/domain.js";
@@ -103,11 +104,13 @@ export class IntervalMap<B extends BoundsName, T, V = T> {
   get(key: GivenKey<B>): T | undefined {
     const parsed = this.#bounds.parseScratch(key);
     const { reader } = this.#domain;
-    reader.enter();
-    const node = this.#bounds.find(this.#memory, this.#root, parsed);
-    const value = node === NULL ? undefined : this.#codec.read(this.#memory, this.#valueOf(node));
-    reader.exit();
-    return value;
+    const nesting = reader.lock(); // and not `enter`: a codec may be the user's, and do anything
+    try {
+      const node = this.#bounds.find(this.#memory, this.#root, parsed);
+      return node === NULL ? undefined : this.#codec.read(this.#memory, this.#valueOf(node));
+    } finally {
+      reader.unlockTo(nesting);
+    }
   }
 
   /** Whether a range covers the key. */
@@ -121,23 +124,27 @@ export class IntervalMap<B extends BoundsName, T, V = T> {
   }
 
   /**
-   * Look at the entry that covers a key, in place: `fn` runs in a read-side section and gets a view that ends with it.
+   * Look at the entry that covers a key, in place: `fn` runs in a read-side section and gets a view that ends with it. The view
+   * must not be kept: afterwards it throws, or shows what a later call looks at.
    * @returns what `fn` gives, or undefined (without calling it) when no range covers the key
    */
   at<R>(key: GivenKey<B>, fn: (view: EntryView<Key<B>, V>) => R): R | undefined {
     const parsed = this.#bounds.parseScratch(key);
     const { reader } = this.#domain;
-    reader.lock();
+    const nesting = reader.lock();
     // Calls nest, so each depth has a view of its own.
-    const view = this.#views[this.#viewDepth] ?? this.#newView();
-    this.#viewDepth++;
+    const depth = this.#viewDepth;
     try {
-      view.node = this.#bounds.find(this.#memory, this.#root, parsed);
-      return view.node === NULL ? undefined : fn(view as unknown as EntryView<Key<B>, V>);
+      const view = this.#views[depth] ?? this.#newView();
+      this.#viewDepth = depth + 1;
+      const node = this.#bounds.find(this.#memory, this.#root, parsed);
+      view.show(node);
+      return node === NULL ? undefined : fn(view as unknown as EntryView<Key<B>, V>);
     } finally {
-      view.end();
-      this.#viewDepth--;
-      reader.unlock();
+      // First what must not be missed: when the stack has overflowed, the calls below may fail.
+      this.#viewDepth = depth;
+      reader.unlockTo(nesting);
+      this.#views[depth]?.end();
     }
   }
 
@@ -176,17 +183,23 @@ export class IntervalMap<B extends BoundsName, T, V = T> {
   /** A copy of the first entry that ends at the key or after it. */
   #entryFrom(key: unknown): { lo: unknown; hi: unknown; value: T } | undefined {
     const { reader } = this.#domain;
+    const nesting = reader.lock();
+    try {
+      return this.#firstEndingFrom(key);
+    } finally {
+      reader.unlockTo(nesting);
+    }
+  }
+
+  #firstEndingFrom(key: unknown): { lo: unknown; hi: unknown; value: T } | undefined {
     const memory = this.#memory;
-    reader.enter();
     let found = NULL;
     for (let node = memory.load(this.#root) as Address; node !== NULL; ) {
       const before = this.#bounds.compare(memory, field(node, this.#offsets.hi), key) < 0;
       if (!before) found = node;
       node = memory.load(field(node, this.#offsets.left + (before ? RIGHT : LEFT))) as Address;
     }
-    const entry = found === NULL ? undefined : { lo: this.#lo(found), hi: this.#hi(found), value: this.#codec.read(memory, this.#valueOf(found)) };
-    reader.exit();
-    return entry;
+    return found === NULL ? undefined : { lo: this.#lo(found), hi: this.#hi(found), value: this.#codec.read(memory, this.#valueOf(found)) };
   }
 
   #lo(node: Address): unknown {
@@ -218,7 +231,7 @@ export class IntervalMap<B extends BoundsName, T, V = T> {
 
   /**
    * Give all keys from `lo` to `hi` a value.
-   * @throws KeyError (ERR_KEY, ERR_RANGE), ValueError, OutOfMemoryError, ContextError (in a section), ClosedError
+   * @throws KeyError (ERR_KEY, ERR_RANGE), ValueError, OutOfMemoryError, LockTimeoutError, ContextError (in a section), ClosedError
    */
   set(lo: GivenKey<B>, hi: GivenKey<B>, value: T): void {
     const range = this.#range(lo, hi);
@@ -252,7 +265,7 @@ export class IntervalMap<B extends BoundsName, T, V = T> {
     for (const [lo, hi, value] of rows) {
       const range = this.#range(lo, hi);
       this.#codec.check(value);
-      list.add(range.lo, range.hi, value);
+      list.add(range.lo, range.hi, this.#codec.copy(value)); // the caller may go on using its object
     }
     this.#underLock("load()", () => this.#replaceAll(list.ranges));
   }
@@ -299,15 +312,20 @@ export class IntervalMap<B extends BoundsName, T, V = T> {
     this.#domain.beforeUpdate(`${this.#name}.${operation}`);
     this.#lockForUpdate();
     let result: R;
+    let failed = true;
     try {
       result = update();
+      failed = false;
     } catch (error) {
       this.#tree.rollBack();
       for (const block of this.#freshBlocks.splice(0)) this.#discard(block);
       this.#dropped.length = 0;
+      // Our own refusals come before anything is published. Anything else (a stack overflow) may come at any point: then the next
+      // writer goes over the map as if this one had died.
+      failed = !(error instanceof QuiesceError);
       throw error;
     } finally {
-      this.#lock.unlock();
+      this.#lock.unlock(failed);
     }
     this.#domain.afterUpdate();
     return result;
@@ -456,20 +474,27 @@ export class IntervalMap<B extends BoundsName, T, V = T> {
     this.#lock.lockRepaired(this.#recover);
   }
 
-  /** After a writer died with the lock: mend the tree, and free the nodes and blocks that no reader can reach. */
+  /** After a writer died with the lock: free the nodes and blocks that no reader can reach, and mend the tree. May be repeated. */
   readonly #recover = (): void => {
     const { heap } = this.#domain.arena;
-    this.#tree.repair();
+    const tree = this.#tree;
+    tree.rollBack(); // of an update of this thread that ended in the middle
     const reachable = new Set<Address>();
-    for (const node of this.#tree.nodes()) {
+    for (const node of tree.nodes()) {
       reachable.add(node);
       if (this.#codec.words === undefined) reachable.add(this.#valueOf(node));
     }
-    this.#tree.takeReplaced(); // unreachable like those that the dead writer had replaced, and found with them
-    this.#memory.store(this.#sizeWord, this.#tree.size(this.#tree.root));
+    this.#memory.store(this.#sizeWord, this.#codec.words === undefined ? reachable.size / 2 : reachable.size);
+    // First this, which takes no memory: the mending may need what it gives back.
     for (const node of heap.liveObjects(this.#place.cache)) if (!reachable.has(node)) this.#domain.retire(node);
-    // The header and the texts of the directory have the same tag and are reached from there.
     for (const block of heap.ownedBy(this.#place.tag)) if (!reachable.has(block)) this.#domain.retire(block);
+    try {
+      tree.repair();
+    } catch (error) {
+      tree.rollBack(); // while the lock is held: the next owner frees what was replaced so far
+      throw error;
+    }
+    for (const node of tree.takeReplaced()) this.#domain.retire(node);
   };
 
   /** Violated invariants: order, disjointness, joined neighbours, sizes, balance, blocks, nothing left over. Takes the writers' lock. */
@@ -521,6 +546,7 @@ export class IntervalMap<B extends BoundsName, T, V = T> {
 
   /** Nodes on the longest path from the root; for tests and benchmarks. Takes the writers' lock. */
   height(): number {
+    this.#domain.beforeUpdate(`${this.#name}.height()`);
     this.#lockForUpdate();
     try {
       return this.#tree.height();

@@ -1,7 +1,7 @@
 /**
  * A sorted list of disjoint ranges in one thread's own memory: what a whole interval map is loaded from.
  *
- * Adding in ascending order costs nothing; elsewhere a binary search and a splice.
+ * Adding in ascending order costs nothing; elsewhere a binary search and a splice, which moves what comes after.
  */
 
 import type { Bounds } from "./bounds.js";
@@ -41,12 +41,16 @@ export class RangeList<K, T> {
     if (first < beyond && compareKeys(head.lo, lo) < 0) run.push({ lo: head.lo, hi: before(lo) as K, value: head.value });
     run.push({ lo, hi, value });
     if (first < beyond && tail !== undefined && compareKeys(tail.hi, hi) > 0) run.push({ lo: after(hi) as K, hi: tail.hi, value: tail.value });
-    // What comes after is put back one by one, so that neighbours join on both sides.
-    const rest = ranges.splice(Math.max(0, first - 1));
-    for (const range of [...rest.slice(0, first === 0 ? 0 : 1), ...run]) this.#append(range);
-    const next = rest[beyond - Math.max(0, first - 1)];
-    if (next !== undefined) this.#append(next);
-    for (let i = beyond - Math.max(0, first - 1) + 1; i < rest.length; i++) ranges.push(rest[i] as Range<K, T>);
+    // With a neighbour on each side, so that they join.
+    const from = Math.max(0, first - 1);
+    const around = [...ranges.slice(from, first), ...run, ...ranges.slice(beyond, beyond + 1)];
+    ranges.splice(from, Math.min(beyond + 1, ranges.length) - from, ...this.#joined(around));
+  }
+
+  #joined(ranges: readonly Range<K, T>[]): Range<K, T>[] {
+    const list = new RangeList<K, T>(this.#bounds, this.#same);
+    for (const range of ranges) list.#append(range);
+    return list.ranges;
   }
 
   #append(range: Range<K, T>): void {

@@ -1,6 +1,8 @@
 /** What an interval map is of: its bounds and its values, the same in every thread that opens it. */
 
+import { QuiesceError } from "../memory/errors.js";
 import type { Codec } from "../values/codec.js";
+import { show } from "../values/errors.js";
 import { type Bounds, nodeOffsets, u32Bounds, u128Bounds } from "./bounds.js";
 
 /** Bounds that an interval map can have: how keys are shown, and how else they may be given. */
@@ -26,6 +28,19 @@ export const boundsOf: Readonly<Record<BoundsName, AnyBounds>> = { u32: u32Bound
 export interface IntervalMapSchema<B extends BoundsName, T, V> {
   readonly bounds: B;
   readonly value: Codec<T, V>;
+}
+
+/**
+ * Refuse what is no schema.
+ * @throws QuiesceError (ERR_SCHEMA)
+ */
+export function checkSchema<B extends BoundsName, T, V>(schema: IntervalMapSchema<B, T, V>): void {
+  if (!Object.hasOwn(boundsOf, schema?.bounds) || typeof schema.value?.name !== "string" || typeof schema.value.read !== "function") {
+    throw new QuiesceError(
+      "ERR_SCHEMA",
+      `the schema of an interval map is { bounds: "u32" or "u128", value: a codec such as u16 }; got bounds ${show(schema?.bounds)}, value ${show(schema?.value)}.`,
+    );
+  }
 }
 
 /** Text of a schema, for comparison between threads. */

@@ -22,6 +22,8 @@ interface CodecBase<T> {
   read(memory: Memory, address: Address): T;
   /** Whether the stored value equals this one, without decoding it. */
   equals(memory: Memory, address: Address, value: T): boolean;
+  /** A checked value that its giver cannot change any more. */
+  copy(value: T): T;
   /** Whether two checked values are stored alike. */
   same(a: T, b: T): boolean;
 }

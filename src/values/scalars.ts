@@ -15,6 +15,7 @@ function unsigned(name: string, most: number): FixedCodec<number> {
     write: (memory, address, value) => memory.write(address, value),
     read: (memory, address) => memory.read(address) >>> 0,
     equals: (memory, address, value) => memory.read(address) >>> 0 === value,
+    copy: (value) => value,
     same: (a, b) => a === b,
     view: () => copyingView(codec),
   };

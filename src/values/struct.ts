@@ -15,26 +15,30 @@ export type StructOf<F extends Fields> = { [K in keyof F]: F[K] extends FixedCod
 /** A struct seen in place: its getters read shared memory. Only inside the callback it was given to. */
 export type StructView<F extends Fields> = Readonly<StructOf<F>>;
 
-/** Where a view looks. */
-class Window {
-  memory: Memory | undefined;
-  address: Address = NULL;
-}
-
-function viewClass(fields: readonly { name: string; codec: FixedCodec<number>; offset: number }[]): new () => Window {
-  class StructWindow extends Window {}
+/** A window on a struct, with a getter of its own for each field, so that it can be spread and printed as an object is. */
+function windowOn<F extends Fields>(fields: readonly { name: string; codec: FixedCodec<number>; offset: number }[]): View<StructView<F>> {
+  let memory: Memory | undefined;
+  let address: Address = NULL;
+  const window = {};
   for (const { name, codec, offset } of fields) {
-    Object.defineProperty(StructWindow.prototype, name, {
+    Object.defineProperty(window, name, {
       enumerable: true,
-      get(this: Window) {
-        if (this.memory === undefined) {
-          throw new QuiesceError("ERR_VIEW_ENDED", "this view was used after its callback had ended; copy what you need inside it.");
-        }
-        return codec.read(this.memory, field(this.address, offset));
+      get() {
+        if (memory === undefined) throw new QuiesceError("ERR_VIEW_ENDED", "this view was used after its callback had ended; copy what you need inside it.");
+        return codec.read(memory, field(address, offset));
       },
     });
   }
-  return StructWindow;
+  return {
+    at(inMemory, atAddress) {
+      memory = inMemory;
+      address = atAddress;
+      return window as StructView<F>;
+    },
+    end() {
+      memory = undefined;
+    },
+  };
 }
 
 /**
@@ -45,16 +49,15 @@ export function struct<const F extends Fields>(fields: F): FixedCodec<StructOf<F
   let words = 0;
   const parts = Object.entries(fields).map(([name, codec]) => {
     if (codec?.words === undefined) throw new QuiesceError("ERR_SCHEMA", `field ${name} of a struct must be of fixed size (u16, u32).`);
-    // Names stand in the schema's text, which must tell schemas apart, and beside the view's own members.
-    if (!/^[A-Za-z_$][\w$]*$/.test(name) || name === "memory" || name === "address" || name === "__proto__") {
-      throw new QuiesceError("ERR_SCHEMA", `a struct's field is called by an identifier other than memory and address; got ${JSON.stringify(name)}.`);
+    // Names stand in the schema's text, which must tell schemas apart.
+    if (!/^[A-Za-z_$][\w$]*$/.test(name) || name === "__proto__") {
+      throw new QuiesceError("ERR_SCHEMA", `a struct's field is called by an identifier; got ${JSON.stringify(name)}.`);
     }
     const part = { name, codec, offset: words };
     words += codec.words;
     return part;
   });
   if (parts.length === 0) throw new QuiesceError("ERR_SCHEMA", "a struct needs at least one field.");
-  const StructWindow = viewClass(parts);
   type Value = StructOf<F> & Record<string, number>;
   return {
     name: `struct{${parts.map(({ name, codec }) => `${name}:${codec.name}`).join(",")}}`,
@@ -82,19 +85,8 @@ export function struct<const F extends Fields>(fields: F): FixedCodec<StructOf<F
     },
     equals: (memory, address, value) =>
       parts.every(({ name, codec, offset }) => codec.equals(memory, field(address, offset), (value as Value)[name] as number)),
+    copy: (value) => Object.fromEntries(parts.map(({ name }) => [name, (value as Value)[name]])) as StructOf<F>,
     same: (a, b) => parts.every(({ name, codec }) => codec.same((a as Value)[name] as number, (b as Value)[name] as number)),
-    view(): View<StructView<F>> {
-      const window = new StructWindow();
-      return {
-        at(memory, address) {
-          window.memory = memory;
-          window.address = address;
-          return window as unknown as StructView<F>;
-        },
-        end() {
-          window.memory = undefined;
-        },
-      };
-    },
+    view: () => windowOn<F>(parts),
   };
 }

@@ -42,5 +42,6 @@ export const utf8: VariableCodec<string> = {
     memory.readBytes(field(address, 1), stored);
     return stored.every((byte, i) => byte === bytes[i]);
   },
+  copy: (value) => value,
   same: (a, b) => a === b,
 };

@@ -336,12 +336,12 @@ test("allocate() forces a grace period before it gives up, except in a section",
 test("a thread that sleeps for a lock is offline meanwhile", () => {
   const world = new World();
   const [a, b] = [world.domain(1), world.domain(2)];
-  a.arena.heap.lockArena();
-  b.read(() => {});
-  const seen = field(b.arena.heap.slot.address, SlotWord.SEEN);
-  assert.notEqual(world.memory.load(seen), 0);
-  assert.throws(() => b.arena.heap.lockArena(2));
-  assert.equal(world.memory.load(seen), 0);
-  a.arena.heap.unlockArena();
+  a.arena.heap.withArenaLock(() => {
+    b.read(() => {});
+    const seen = field(b.arena.heap.slot.address, SlotWord.SEEN);
+    assert.notEqual(world.memory.load(seen), 0);
+    assert.throws(() => b.arena.heap.lockArena(2));
+    assert.equal(world.memory.load(seen), 0);
+  });
   for (const domain of [a, b]) domain.detach();
 });

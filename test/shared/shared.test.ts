@@ -130,7 +130,7 @@ test("names that are none are refused; any others are names", () => {
   const shared = Shared.create({ bytes: 2 * MIB });
   for (const name of ["", "a\nb", "x".repeat(201), 7, null, undefined]) {
     assert.equal(
-      codeOf(() => shared.intervalMap(name as string, ranges), /a name is 1 to 200 characters without a line break; got /),
+      codeOf(() => shared.intervalMap(name as string, ranges), /a name is 1 to 200 characters of well-formed text without a line break; got /),
       "SchemaError ERR_NAME",
     );
   }

@@ -1,0 +1,81 @@
+/** The command line of `npm run torture`. */
+
+import { parseArgs } from "node:util";
+import { FLAVORS, STRUCTURES, type Structure } from "./job.js";
+
+export const HELP = `Usage: npm run torture -- [options]
+
+Threads read, update, come, go and die at random over the shipped code, with delays injected into it, and check all they see (the method of
+the Linux kernel's rcutorture). A line each second on stderr; a stall names the thread that holds up grace periods; the first failure
+prints what its reader's section did.
+
+  --flavor event-loop        the flavor of read-copy-update; there is one so far
+  --structure rcu            elements published, removed, and freed after ${"`synchronize`, `synchronizeSync`, `call`, `retire`"} (default)
+  --structure intervalMap    interval maps: lookups, versions, and the history of exact lookups (linearizability)
+  --seconds N                how long (default 10)
+  --threads N                worker threads, 1 to 16 (default 4)
+  --seed S                   a whole number; printed, so that the same choices can be made again (default: random)
+  --kill                     terminate workers at random instants, and replace them
+  --json                     one JSON object on one line of stdout: errors, pipe (histogram), reads, updates, gracePeriods, kills, stalls,
+                             leaked (bytes), violations, seed and more
+  --help                     this text
+
+Testing the test: with --busted every grace period is over at once in the workers, and the run must fail.
+
+Exit status: 0 when nothing was wrong (no error, no stall, nothing leaked, no invariant violated), else 1; 2 for a wrong command line.
+Ctrl-C ends the run early, with its summary.`;
+
+export interface Options {
+  readonly flavor: (typeof FLAVORS)[number];
+  readonly structure: Structure;
+  readonly seconds: number;
+  readonly threads: number;
+  readonly seed: number;
+  readonly kill: boolean;
+  readonly json: boolean;
+  readonly busted: boolean;
+}
+
+/** The command line cannot be understood. */
+export class UsageError extends Error {}
+
+function numberOf(flag: string, text: string, allowed: string, isAllowed: (value: number) => boolean): number {
+  const value = Number(text);
+  if (text.trim() === "" || !isAllowed(value)) throw new UsageError(`--${flag} takes ${allowed}; got "${text}".`);
+  return value;
+}
+
+function oneOf<const T extends string>(flag: string, text: string, allowed: readonly T[]): T {
+  const found = allowed.find((candidate) => candidate === text);
+  if (found === undefined) throw new UsageError(`--${flag} takes ${allowed.join(" or ")}; got "${text}".`);
+  return found;
+}
+
+/**
+ * @returns "help" when that was asked for
+ * @throws UsageError
+ */
+export function parse(args: readonly string[]): Options | "help" {
+  const text = { type: "string" } as const;
+  const flag = { type: "boolean" } as const;
+  const options = { flavor: text, structure: text, seconds: text, threads: text, seed: text, kill: flag, json: flag, busted: flag, help: flag } as const;
+  let values: ReturnType<typeof parseArgs<{ options: typeof options }>>["values"];
+  try {
+    ({ values } = parseArgs({ args: [...args], options }));
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
+  if (values.help === true) return "help";
+  return {
+    flavor: oneOf("flavor", values.flavor ?? "event-loop", FLAVORS),
+    structure: oneOf("structure", values.structure ?? "rcu", STRUCTURES),
+    seconds: numberOf("seconds", values.seconds ?? "10", "a number of seconds above 0 and at most 86400", (value) => value > 0 && value <= 86_400),
+    threads: numberOf("threads", values.threads ?? "4", "a whole number from 1 to 16", (value) => Number.isInteger(value) && value >= 1 && value <= 16),
+    seed: numberOf("seed", values.seed ?? String(Math.floor(Math.random() * 2 ** 31)), "a whole number from 0 to 2147483647", (value) => {
+      return Number.isInteger(value) && value >= 0 && value < 2 ** 31;
+    }),
+    kill: values.kill === true,
+    json: values.json === true,
+    busted: values.busted === true,
+  };
+}

@@ -1,0 +1,292 @@
+/**
+ * One torture run: the threads, who kills them, and who watches. The main thread takes part in nothing that may block, since it is the one that is
+ * told of deaths; it stops and starts all, wakes sleepers for nothing, checks histories, and looks for stalls. At the end all memory must be back.
+ */
+
+import { Shared } from "../../src/index.js";
+import { type Address, field, NULL } from "../../src/memory/address.js";
+import { DomainWord } from "../../src/rcu/layout.js";
+import { Crew } from "../../test/support/crew.js";
+import { Random } from "../../test/support/seed.js";
+import { drained, settle } from "../../test/support/settle.js";
+import { sleep, until, within } from "../../test/support/watchdog.js";
+import { Rounds } from "./history.js";
+import { type Maps, openMaps, ROW } from "./job.js";
+import { fillMaps } from "./maps.js";
+import type { Options } from "./options.js";
+import { Seats } from "./seats.js";
+import { StallWatch } from "./stall.js";
+import { Tally } from "./tally.js";
+import { Step } from "./thread.js";
+
+/** Time for all to end by themselves, in ms. */
+const LIMIT = 30_000;
+/** A thread whose turns do not go on for so long hangs, in ms. */
+const HUNG = 15_000;
+
+export interface Result {
+  readonly errors: number;
+  readonly pipe: readonly number[];
+  readonly reads: number;
+  readonly updates: number;
+  readonly gracePeriods: number;
+  readonly kills: number;
+  readonly stalls: number;
+  readonly leaked: number;
+  readonly violations: readonly string[];
+  readonly seed: number;
+  readonly flavor: string;
+  readonly structure: string;
+  readonly seconds: number;
+  readonly threads: number;
+  readonly errorKinds: Readonly<Record<string, number>>;
+  readonly callbacks: number;
+  /** Checked histories of exact lookups, and the operations in them. */
+  readonly histories: number;
+  readonly operations: number;
+  /** Longest grace period that the main thread watched, in ms. */
+  readonly longestGracePeriod: number;
+  readonly firstFailure: string | null;
+}
+
+export class Run {
+  readonly #options: Options;
+  readonly #random: Random;
+  readonly #say: (line: string) => void;
+  readonly #tally = new Tally();
+  readonly #rounds: Rounds;
+  readonly #started = performance.now();
+  #shared: Shared;
+  #maps: Maps | undefined;
+  #stalls = 0;
+  /** Threads are being told to end; all have ended. */
+  #stopping = false;
+  #ended = false;
+
+  /** @param say prints a line of progress */
+  constructor(options: Options, say: (line: string) => void) {
+    this.#options = options;
+    this.#say = say;
+    this.#random = new Random(options.seed);
+    this.#rounds = new Rounds(options.threads);
+    this.#shared = Shared.create({ bytes: 64 * 2 ** 20, slots: 4 * options.threads + 24 });
+  }
+
+  /** Run until the time is over or the signal is aborted. */
+  async run(signal: AbortSignal): Promise<Result> {
+    const { structure, seed, threads, busted } = this.#options;
+    const fault = (error: unknown): void => this.#tally.fail("thrown", `in the main thread: ${error instanceof Error ? error.stack : String(error)}`);
+    process.on("uncaughtException", fault);
+    try {
+      const baseline = await this.#baseline();
+      const pointers = this.#shared.domain.arena.heap.kmalloc(4 * ROW * threads);
+      for (let i = 0; i < ROW * threads; i++) this.#shared.domain.arena.memory.store(field(pointers, i), NULL);
+      const crew = new Crew(this.#shared);
+      const { buffer } = this.#tally;
+      const orders = { structure, seats: threads, seed, pointers, tally: buffer, history: this.#rounds.buffer, busted };
+      const seats = new Seats(crew, this.#shared, orders, (what) => this.#tally.fail("hung", what));
+      const watch = new StallWatch(this.#shared.domain);
+      await this.#torture(crew, seats, watch, signal);
+      const seconds = (performance.now() - this.#started) / 1000;
+      return await this.#end(seats, crew, watch, pointers, baseline, seconds);
+    } finally {
+      process.off("uncaughtException", fault);
+      this.#shared.close();
+    }
+  }
+
+  /** Bytes in use before the first worker, when all that stays for ever has been made. */
+  async #baseline(): Promise<number> {
+    if (this.#options.structure === "intervalMap") {
+      const maps = openMaps(this.#shared);
+      fillMaps(maps, this.#random);
+      this.#shared = await settle(this.#shared, Object.values(maps));
+    }
+    const { used } = drained(this.#shared);
+    if (this.#options.structure === "intervalMap") {
+      this.#maps = openMaps(this.#shared);
+      fillMaps(this.#maps, this.#random);
+    }
+    return used;
+  }
+
+  async #torture(crew: Crew, seats: Seats, watch: StallWatch, signal: AbortSignal): Promise<void> {
+    const over = this.#untilOver(signal);
+    const all = seats.run();
+    const chores = [this.#killNow(seats), this.#stutter(), this.#progress(seats)];
+    const watching = this.#watchAll(crew, seats, watch);
+    await over;
+    this.#stopping = true;
+    seats.stop();
+    this.#tally.stutter(false);
+    crew.stop();
+    try {
+      await within(LIMIT, "threads to end by themselves", all, () => crew.describe());
+    } catch (error) {
+      this.#tally.fail("hung", (error as Error).message);
+      await crew.end();
+      await all;
+    }
+    this.#ended = true;
+    await Promise.all([...chores, watching]);
+    for (const failure of crew.failures) this.#tally.fail("thrown", failure);
+    this.#rounds.step([], () => true, this.#tally, true);
+  }
+
+  #untilOver(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const over = (): void => {
+        clearTimeout(timer);
+        signal.removeEventListener("abort", over);
+        resolve();
+      };
+      const timer = setTimeout(over, this.#options.seconds * 1000);
+      signal.addEventListener("abort", over);
+      if (signal.aborted) over();
+    });
+  }
+
+  // Chores of the main thread: each goes on until `stopping` ---------------------------------------------
+
+  async #pause(milliseconds: number): Promise<void> {
+    for (const ends = performance.now() + milliseconds; !this.#stopping && performance.now() < ends; ) await sleep(Math.min(50, ends - performance.now()));
+  }
+
+  async #killNow(seats: Seats): Promise<void> {
+    if (!this.#options.kill) return;
+    const random = new Random(this.#options.seed, -7);
+    for (;;) {
+      await this.#pause(random.from(20, 320));
+      if (this.#stopping) return;
+      // Some die together.
+      const count = random.below(6) === 0 ? 2 : 1;
+      await Promise.all(Array.from({ length: count }, () => seats.kill(random.below(this.#options.threads), random.below(4) === 0)));
+    }
+  }
+
+  async #stutter(): Promise<void> {
+    for (;;) {
+      await this.#pause(this.#random.from(1500, 4000));
+      if (this.#stopping) return;
+      this.#tally.stutter(true);
+      await this.#pause(this.#random.from(50, 300));
+      this.#tally.stutter(false);
+    }
+  }
+
+  async #watchAll(crew: Crew, seats: Seats, watch: StallWatch): Promise<void> {
+    const { memory, layout } = this.#shared.domain.arena;
+    const beats = new Map<number, { beats: number; at: number }>();
+    while (!this.#ended) {
+      await sleep(10);
+      if (this.#options.structure === "intervalMap" && !this.#stopping) this.#rounds.step(seats.lives(), seats.isGone, this.#tally);
+      if (this.#random.below(20) === 0) memory.notify(field(layout.root, DomainWord.WANTED));
+      const stall = watch.look((thread) => seats.nameOf(thread));
+      if (stall !== undefined) {
+        this.#stalls++;
+        const report = `${stall}\n${crew.describe()}\n(steps: ${Object.entries(Step).flat().join(" ")})`;
+        this.#say(`STALL: ${report}`);
+        this.#tally.fail("stall", report);
+      }
+      this.#findHung(seats, beats);
+    }
+  }
+
+  #findHung(seats: Seats, known: Map<number, { beats: number; at: number }>): void {
+    const now = performance.now();
+    for (const { name, life, beats } of seats.beats()) {
+      const last = known.get(life);
+      if (last === undefined || last.beats !== beats) known.set(life, { beats, at: now });
+      else if (now - last.at > HUNG) {
+        known.set(life, { beats, at: Number.POSITIVE_INFINITY });
+        this.#tally.fail("hung", `${name} has not ended a turn for ${HUNG / 1000} s`);
+        this.#say(`HUNG: ${name} has not ended a turn for ${HUNG / 1000} s`);
+      }
+    }
+  }
+
+  async #progress(seats: Seats): Promise<void> {
+    let told = false;
+    while (!this.#stopping) {
+      await this.#pause(1000);
+      const { firstFailure } = this.#tally;
+      if (firstFailure !== undefined && !told) {
+        told = true;
+        this.#say(`FIRST FAILURE: ${firstFailure}`);
+      }
+      const { gracePeriods, slots, waiting } = this.#shared.domain.stats();
+      const seconds = Math.round((performance.now() - this.#started) / 1000);
+      const figures = [
+        `${seconds} s`,
+        `reads ${this.#tally.reads}`,
+        `updates ${this.#tally.updates}`,
+        `callbacks ${this.#tally.callbacks}`,
+        `grace periods ${gracePeriods}`,
+        `slots ${slots.length}`,
+        `retired ${waiting}`,
+        `kills ${seats.kills}`,
+        this.#options.structure === "rcu" ? `pipe ${this.#tally.pipe().join(" ")}` : `histories ${this.#rounds.checked}`,
+        `errors ${this.#tally.totalErrors}`,
+      ];
+      this.#say(figures.join("  "));
+    }
+  }
+
+  // The end ----------------------------------------------------------------------------------------------
+
+  async #end(seats: Seats, crew: Crew, watch: StallWatch, pointers: Address, baseline: number, seconds: number): Promise<Result> {
+    const tally = this.#tally;
+    let violations: string[] = [];
+    let leaked = 0;
+    try {
+      await until(
+        LIMIT,
+        "the dead to be reaped, and threads to be gone",
+        () => crew.size === 0 && this.#shared.stats().threads === 1,
+        () => crew.describe(),
+      );
+      this.#freeAll(seats, pointers);
+      violations = this.#shared.check();
+      this.#shared = await settle(this.#shared, this.#maps === undefined ? [] : Object.values(this.#maps));
+      leaked = this.#shared.stats().bytes.used - baseline; // what stands if the next fails
+      leaked = drained(this.#shared).used - baseline;
+    } catch (error) {
+      tally.fail("thrown", `at the end, in the main thread: ${(error as Error).stack}`);
+    }
+    const { flavor, structure, threads, seed } = this.#options;
+    return {
+      errors: tally.totalErrors,
+      pipe: tally.pipe(),
+      reads: tally.reads,
+      updates: tally.updates,
+      gracePeriods: this.#shared.domain.stats().gracePeriods,
+      kills: seats.kills,
+      stalls: this.#stalls,
+      leaked,
+      violations,
+      seed,
+      flavor,
+      structure,
+      seconds: Math.round(seconds * 10) / 10,
+      threads,
+      errorKinds: tally.errors(),
+      callbacks: tally.callbacks,
+      histories: this.#rounds.checked,
+      operations: this.#rounds.operations,
+      longestGracePeriod: Math.round(watch.longest),
+      firstFailure: tally.firstFailure ?? null,
+    };
+  }
+
+  /** What the last ones killed had, which nobody came after to free; whoever ended by himself must have left nothing. */
+  #freeAll(seats: Seats, pointers: Address): void {
+    const { heap } = this.#shared.domain.arena;
+    const { graves } = seats;
+    for (const tag of graves) for (const block of heap.ownedBy(tag)) heap.kfree(block);
+    for (const tag of seats.tags) {
+      const left = heap.ownedBy(tag);
+      if (left.length > 0) this.#tally.fail("not back", `${left.length} blocks of tag ${tag} were never freed: ${left.slice(0, 10).join(", ")}`);
+    }
+    heap.kfree(pointers);
+  }
+}

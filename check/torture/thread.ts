@@ -1,0 +1,190 @@
+/**
+ * A thread of a torture run: its hold on the shared memory, which storms of detaching and attaching renew; what it counts; and what its
+ * last section did, for the report of a failure.
+ */
+
+import { Shared, TooManyThreadsError } from "../../src/index.js";
+import { type Address, field } from "../../src/memory/address.js";
+import type { Heap } from "../../src/memory/heap.js";
+import type { Memory } from "../../src/memory/memory.js";
+import type { Domain } from "../../src/rcu/domain.js";
+import { GracePeriods } from "../../src/rcu/grace-period.js";
+import { DomainWord } from "../../src/rcu/layout.js";
+import type { Self } from "../../test/support/hand.js";
+import { Random } from "../../test/support/seed.js";
+import { sleep } from "../../test/support/watchdog.js";
+import { type Maps, openMaps, type TortureJob } from "./job.js";
+import { type ErrorKind, ownCounts, type Tally } from "./tally.js";
+
+/** Steps that the watchdog and the report of a stall show: what a thread is doing. */
+export const Step = { PAUSE: 0, TURN: 1, LONG_SECTION: 2, SYNC: 3, STORM: 4, FLOOD: 5, HISTORY: 6, BURY: 7, DRAIN: 8, UPDATE: 9 } as const;
+
+/** Pieces of a section that are remembered. */
+const MOST_SEGMENTS = 24;
+
+export class Thread {
+  readonly job: TortureJob;
+  readonly random: Random;
+  readonly tally: Tally;
+  readonly counts = ownCounts();
+  readonly self: Self<TortureJob>;
+  shared: Shared;
+  /** Callbacks, and grace periods, that have not come yet. A thread with some of them must not detach: they would be lost. */
+  outstanding = 0;
+  #maps: Maps | undefined;
+  #periods: GracePeriods;
+  #segments: { readonly what: string; readonly at: number }[] = [];
+
+  constructor(self: Self<TortureJob>, tally: Tally) {
+    this.self = self;
+    this.job = self.job;
+    this.tally = tally;
+    this.random = new Random(self.job.seed, self.job.life);
+    this.shared = self.shared;
+    this.#periods = new GracePeriods(this.memory, this.domain.arena.layout);
+  }
+
+  get domain(): Domain {
+    return this.shared.domain;
+  }
+
+  get memory(): Memory {
+    return this.shared.domain.arena.memory;
+  }
+
+  get heap(): Heap {
+    return this.shared.domain.arena.heap;
+  }
+
+  /** Cookies of one's own, over the same words. */
+  get periods(): GracePeriods {
+    return this.#periods;
+  }
+
+  get maps(): Maps {
+    this.#maps ??= openMaps(this.shared);
+    return this.#maps;
+  }
+
+  /** A published pointer. */
+  pointer(index: number): Address {
+    return field(this.job.pointers as Address, index);
+  }
+
+  /** Whether one in so many times. */
+  oneIn(times: number): boolean {
+    return this.random.below(times) === 0;
+  }
+
+  // What a section did -------------------------------------------------------------------------------
+
+  /** A section begins. */
+  begin(what: string): void {
+    this.#segments = [];
+    this.segment(what);
+  }
+
+  segment(what: string): void {
+    if (this.#segments.length < MOST_SEGMENTS) this.#segments.push({ what, at: performance.now() });
+  }
+
+  /** Count an error, with what this section did. */
+  fail(kind: ErrorKind, what: string): void {
+    const now = performance.now();
+    const segments = this.#segments.map(({ what: segment, at }) => `  ${(at - now).toFixed(3).padStart(10)} ms  ${segment}`);
+    const { domain } = this;
+    const { index } = this.heap.slot;
+    const { sequence, completed } = domain.stats();
+    const head = `${what}\n  in ${this.self.name}, slot ${index}, sequence ${sequence}, completed ${completed}; its segments:`;
+    this.tally.fail(kind, [head, ...segments].join("\n"));
+  }
+
+  // Coming and going ---------------------------------------------------------------------------------
+
+  /** Detach and attach some times. */
+  async storm(times: number): Promise<void> {
+    if (this.outstanding > 0) return;
+    this.self.step(Step.STORM);
+    for (let i = 0; i < times; i++) {
+      this.shared.close();
+      this.#maps = undefined;
+      for (;;) {
+        try {
+          this.shared = Shared.attach(this.self.shared.handle);
+          break;
+        } catch (error) {
+          if (!(error instanceof TooManyThreadsError)) throw error;
+          await sleep(1); // all slots are taken, by those that wait for their grace period too
+        }
+      }
+      this.#periods = new GracePeriods(this.memory, this.domain.arena.layout);
+      // Sometimes it is somebody for a moment, so that grace periods see it come and go.
+      if (this.oneIn(2)) this.domain.read(() => this.domain.dereference(this.pointer(0)));
+    }
+  }
+
+  // Faults and checks that go with every structure -----------------------------------------------------
+
+  /** A cookie of before a section's end is not over inside it; and it is after a grace period. */
+  checkedCookie(): { notYet(): void; now(): void } {
+    const { periods } = this;
+    const cookie = periods.start();
+    return {
+      notYet: () => {
+        if (periods.isOver(cookie)) this.fail("cookie early", `cookie ${cookie >>> 0} was over in a section that began before it`);
+      },
+      now: () => {
+        if (!periods.isOver(cookie)) this.fail("cookie late", `cookie ${cookie >>> 0} was not over after a grace period`);
+      },
+    };
+  }
+
+  /** Wake sleepers for nothing. */
+  notifyForNothing(): void {
+    this.memory.notify(field(this.domain.arena.layout.root, DomainWord.WANTED));
+  }
+
+  /** A callback; it must come, and not before the grace period of a cookie that was taken before it. */
+  call(then: () => void): void {
+    const { periods } = this;
+    const cookie = periods.start();
+    this.outstanding++;
+    this.domain.call(() => {
+      this.outstanding--;
+      this.counts.callbacks++;
+      if (!periods.isOver(cookie)) this.fail("callback early", `a callback ran before the cookie ${cookie >>> 0}, taken before call(), was over`);
+      then();
+    });
+  }
+
+  /** Many callbacks at once; some call themselves again and again. */
+  flood(): void {
+    this.self.step(Step.FLOOD);
+    const again = (times: number): void => {
+      if (times > 0 && !this.self.stopping()) this.call(() => again(times - 1));
+    };
+    const count = this.random.pick([10, 100, 1000]);
+    for (let i = 0; i < count; i++) this.call(i === 0 ? () => again(5) : () => {});
+  }
+
+  /** Many objects at once for the allocator. */
+  retireFlood(): void {
+    this.self.step(Step.FLOOD);
+    for (let i = this.random.pick([10, 100, 400]); i > 0; i--) {
+      const object = this.heap.kmalloc(this.random.pick([8, 24, 64, 200, 5000]), this.job.tag);
+      if (object !== 0) this.domain.retire(object);
+    }
+  }
+
+  /** Free what those left who died in this seat. Nobody else can reach it any more but readers. */
+  bury(beforeFreed: (block: Address) => void): void {
+    if (this.job.graves.length === 0) return;
+    this.self.step(Step.BURY);
+    const blocks = this.job.graves.flatMap((tag) => this.heap.ownedBy(tag));
+    this.domain.synchronizeSync();
+    for (const block of blocks) {
+      beforeFreed(block);
+      this.heap.kfree(block);
+    }
+  }
+}

@@ -1,0 +1,125 @@
+/**
+ * A thread of a torture run: turns of reading and, in some seats, updating, with now and then a storm, a flood, or a pause of all; until the run
+ * ends or it is killed.
+ */
+
+import { workerData } from "node:worker_threads";
+import type { Layout } from "../../src/memory/layout.js";
+import type { Orders } from "../../test/support/crew.js";
+import { hand } from "../../test/support/hand.js";
+import { Random } from "../../test/support/seed.js";
+import { sleep } from "../../test/support/watchdog.js";
+import { bustGracePeriods, injectDelays } from "./disturb.js";
+import { ElementReader, ElementUpdater } from "./elements.js";
+import { type TortureJob, updates } from "./job.js";
+import { MapReader, MapUpdater } from "./maps.js";
+import { Tally } from "./tally.js";
+import { Step, Thread } from "./thread.js";
+
+/** How long a turn works, in ms at most. */
+const TURN = 5;
+/** How long callbacks may take to come at the end, in ms. */
+const CALLBACKS_LATE = 10_000;
+
+const { job } = workerData as Orders<TortureJob>;
+let layout: Layout | undefined;
+// Before anything of the library has run, so that its code is compiled with them. Some threads run it as it is.
+if (job.life % 4 !== 0) injectDelays(new Random(job.seed, -job.life), () => layout);
+if (job.busted) bustGracePeriods();
+process.removeAllListeners("warning"); // of sections left open over a turn, on purpose
+
+const self = hand<TortureJob>();
+const tally = new Tally(job.tally);
+const thread = new Thread(self, tally);
+layout = thread.domain.arena.layout;
+const updating = updates(job.seat);
+
+/** What a structure's threads do. */
+interface Work {
+  begin(): void;
+  read(): void;
+  update(): void;
+  /** Between turns, now and then. */
+  special(): Promise<void> | void;
+  end(): Promise<void>;
+}
+
+function elements(): Work {
+  const reader = new ElementReader(thread);
+  const updater = new ElementUpdater(thread);
+  return {
+    begin: () => updater.begin(),
+    read: () => reader.read(),
+    update: () => updater.update(),
+    special: () => reader.readOverTurns(),
+    end: () => updater.end(),
+  };
+}
+
+function maps(): Work {
+  const reader = new MapReader(thread);
+  const updater = new MapUpdater(thread);
+  return {
+    begin: () => thread.bury(() => {}),
+    read: () => reader.read(),
+    update: () => updater.update(),
+    special: () => reader.play(),
+    end: async () => {},
+  };
+}
+
+const work: Work = job.structure === "rcu" ? elements() : maps();
+/** Rounds of checked operations are for every turn, sections over turns for a few. */
+const specialTurns = job.structure === "rcu" ? 40 : 1;
+
+function turn(): void {
+  const { random } = thread;
+  const ends = performance.now() + TURN;
+  const updatesOnly = updating && thread.oneIn(3);
+  do {
+    for (let i = random.from(1, 40); i > 0 && !updatesOnly; i--) work.read();
+    if (updating) for (let i = random.from(1, 8); i > 0; i--) work.update();
+    if (thread.oneIn(200)) thread.notifyForNothing();
+  } while (performance.now() < ends && !thread.oneIn(50));
+}
+
+async function pauseOfAll(): Promise<void> {
+  self.step(Step.PAUSE);
+  while (tally.stuttering && !self.stopping()) {
+    if (thread.oneIn(2)) await sleep(10);
+    else thread.domain.offline(() => tally.waitForStart(20));
+  }
+}
+
+async function live(): Promise<void> {
+  while (!self.stopping()) {
+    if (tally.stuttering) await pauseOfAll();
+    self.step(Step.TURN);
+    turn();
+    if (thread.oneIn(specialTurns)) await work.special();
+    if (thread.oneIn(100)) await thread.storm(thread.random.pick([1, 1, 4, 16]));
+    if (thread.oneIn(100)) thread.flood();
+    if (thread.oneIn(100)) thread.retireFlood();
+    tally.take(thread.counts);
+    self.beat();
+    if (thread.oneIn(20))
+      await sleep(thread.random.below(4)); // an idle thread, whose callbacks have to come by themselves
+    else await new Promise(setImmediate);
+  }
+}
+
+async function end(): Promise<void> {
+  self.step(Step.DRAIN);
+  await work.end();
+  const late = performance.now() + CALLBACKS_LATE;
+  while (thread.outstanding > 0 && performance.now() < late) await sleep(1);
+  if (thread.outstanding > 0) thread.fail("callback lost", `${thread.outstanding} callbacks did not come in ${CALLBACKS_LATE} ms`);
+  tally.take(thread.counts);
+  thread.shared.close();
+  self.result(true);
+}
+
+work.begin();
+self.begun();
+await live();
+await end();

@@ -1,0 +1,210 @@
+/** Torture of the shipped code finds nothing; torture of broken code does, and its judges can tell right from wrong. */
+
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { type Operation, type State, statesAfter } from "../../check/torture/linearizable.js";
+import { HELP, parse, UsageError } from "../../check/torture/options.js";
+import type { Result } from "../../check/torture/run.js";
+import { StallWatch } from "../../check/torture/stall.js";
+import { PIPE_BUCKETS, Tally } from "../../check/torture/tally.js";
+import { Shared } from "../../src/index.js";
+import { Random, seedOf } from "../support/seed.js";
+import { sleep } from "../support/watchdog.js";
+
+const LIMIT = 60_000;
+
+interface Ended {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Run the command in a process of its own; `onStderr` is called with all of stderr so far. */
+function torture(args: readonly string[], onStderr: (text: string, interrupt: () => void) => void = () => {}): Promise<Ended> {
+  const main = fileURLToPath(new URL("../../check/torture/main.js", import.meta.url));
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [main, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+    let stdout = "";
+    let stderr = "";
+    const watchdog = setTimeout(() => {
+      child.kill("SIGKILL");
+      reject(new Error(`hung: torture ${args.join(" ")} was still running after ${LIMIT / 1000} s\n${stdout}\n${stderr}`));
+    }, LIMIT);
+    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      stdout += text;
+    });
+    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      stderr += text;
+      onStderr(stderr, () => child.kill("SIGINT"));
+    });
+    child.on("error", reject);
+    child.on("close", (status) => {
+      clearTimeout(watchdog);
+      resolve({ status, stdout, stderr });
+    });
+  });
+}
+
+function resultOf({ stdout, stderr }: Ended): Result {
+  assert.match(stdout, /^\{.*\}\n$/, `one JSON object on one line; stderr: ${stderr}`);
+  return JSON.parse(stdout) as Result;
+}
+
+for (const structure of ["rcu", "intervalMap"]) {
+  test(`torture finds nothing wrong: ${structure}, with threads killed`, async (t) => {
+    const seed = seedOf(`torture ${structure}`);
+    const ended = await torture(["--structure", structure, "--seconds", "4", "--threads", "3", "--seed", String(seed), "--kill", "--json"]);
+    const result = resultOf(ended);
+    assert.deepEqual([ended.status, result.errors, result.stalls, result.leaked, result.violations], [0, 0, 0, 0, []], ended.stderr);
+    assert.equal(result.seed, seed);
+    assert.ok(result.kills > 0 && result.reads > 100 && result.updates > 10 && result.gracePeriods > 10, `it did something: ${ended.stdout}`);
+    if (structure === "rcu") assert.equal(result.pipe.length, PIPE_BUCKETS);
+    else assert.ok(result.histories > 0 && result.operations > result.histories, ended.stdout);
+    assert.match(ended.stderr, /\d s {2}reads \d+/, "a line of progress");
+    t.diagnostic(`${result.kills} kills, ${result.reads} reads, ${result.gracePeriods} grace periods, pipe ${result.pipe.join(" ")}`);
+  });
+
+  test(`torture finds that grace periods do nothing: ${structure}`, async (t) => {
+    const seed = seedOf(`busted ${structure}`);
+    const ended = await torture(["--structure", structure, "--seconds", "4", "--threads", "3", "--seed", String(seed), "--busted", "--json"]);
+    const result = resultOf(ended);
+    assert.equal(ended.status, 1, ended.stderr);
+    assert.ok((result.errorKinds["cookie early"] ?? 0) > 0, ended.stdout);
+    // Not by their cookies alone: by what the readers held, too.
+    if (structure === "rcu") assert.ok(result.pipe.slice(2).some((count) => count > 0) && (result.errorKinds.pipe ?? 0) > 0, ended.stdout);
+    assert.match(ended.stderr, /FIRST FAILURE: .*\n.*its segments:\n.* ms {2}\w+/, "the reader's segments");
+    t.diagnostic(JSON.stringify(result.errorKinds));
+  });
+}
+
+test("Ctrl-C ends a run with its summary, and all memory back", async () => {
+  let asked = false;
+  const ended = await torture(["--seconds", "600", "--threads", "2", "--seed", "5", "--json"], (text, interrupt) => {
+    if (asked || !text.includes(" s  reads")) return;
+    asked = true;
+    interrupt();
+  });
+  assert.equal(ended.status, 0, ended.stderr);
+  const { errors, leaked, seconds } = resultOf(ended);
+  assert.deepEqual([errors, leaked], [0, 0]);
+  assert.ok(seconds < 600);
+});
+
+test("a wrong command line is refused, and says what is allowed", async () => {
+  for (const [args, says] of [
+    [["--flavor", "srcu"], /--flavor takes event-loop; got "srcu"/],
+    [["--structure", "tree"], /--structure takes rcu or intervalMap/],
+    [["--seconds", "0"], /--seconds takes a number of seconds above 0/],
+    [["--threads", "1.5"], /--threads takes a whole number/],
+    [["--seed", ""], /--seed takes a whole number/],
+    [["--fast"], /--fast/],
+    [["now"], /now/],
+  ] as const) {
+    assert.throws(
+      () => parse(args),
+      (error) => error instanceof UsageError && says.test(error.message),
+      args.join(" "),
+    );
+  }
+  assert.equal(parse(["--help"]), "help");
+  assert.match(HELP, /--kill/);
+  const { status, stdout, stderr } = await torture(["--threads", "0"]);
+  assert.deepEqual([status, stdout], [2, ""]);
+  assert.match(stderr, /--threads takes a whole number from 1 to 16; got "0"/);
+});
+
+test("a stalled grace period names the slot that holds it up", async () => {
+  const shared = Shared.create({ bytes: 2 ** 20 });
+  try {
+    const watch = new StallWatch(shared.domain, 30);
+    const nameOf = (thread: number): string => `the thread ${thread}`;
+    shared.domain.readLock();
+    assert.equal(watch.look(nameOf), undefined);
+    for (const ends = performance.now() + 60; performance.now() < ends; ); // not beyond the turn
+    const { index, thread } = shared.domain.arena.heap.slot;
+    assert.match(watch.look(nameOf) ?? "nothing", new RegExp(`slot ${index}, thread ${thread} \\(the thread ${thread}\\): online since 0\\.\\d s`));
+    assert.equal(watch.look(nameOf), undefined, "told once");
+    shared.domain.readUnlock();
+    await sleep(5);
+    assert.equal(watch.look(nameOf), undefined);
+    assert.ok(watch.longest >= 60, "it has ended since");
+  } finally {
+    shared.close();
+  }
+});
+
+test("the first failure's report is kept, and all are counted", () => {
+  const tally = new Tally();
+  tally.fail("pipe", "first");
+  new Tally(tally.buffer).fail("freed", "second");
+  assert.equal(tally.firstFailure, "pipe: first");
+  assert.deepEqual(tally.errors(), { pipe: 1, freed: 1 });
+});
+
+const EMPTY: readonly State[] = [[0, 0, 0, 0]];
+const get = (lo: number, result: number, invoked: number, responded: number): Operation => ({ kind: "get", lo, result, invoked, responded });
+const set = (lo: number, hi: number, value: number, invoked: number, responded = Number.POSITIVE_INFINITY): Operation => ({
+  kind: "set",
+  lo,
+  hi,
+  value,
+  invoked,
+  responded,
+});
+
+test("a history is linearizable, or not", () => {
+  const linearizable = (...history: Operation[]): boolean => statesAfter(history, EMPTY).length > 0;
+  assert.ok(linearizable(set(0, 3, 7, 1, 4), get(1, 0, 2, 3)), "read before the write, which overlaps it");
+  assert.ok(linearizable(set(0, 3, 7, 1, 4), get(1, 7, 2, 3)), "read after it");
+  assert.ok(!linearizable(set(0, 3, 7, 1, 2), get(1, 0, 3, 4)), "stale");
+  assert.ok(!linearizable(set(0, 3, 7, 1, 6), get(1, 7, 2, 3), get(2, 0, 4, 5)), "half of a write seen");
+  assert.ok(!linearizable(get(0, 9, 1, 2)), "a value that nobody wrote");
+  assert.ok(linearizable(set(0, 0, 7, 1), get(0, 7, 2, 3)) && linearizable(set(0, 0, 7, 1), get(0, 0, 2, 3)), "the writer died: before or after");
+  assert.ok(!linearizable(set(0, 0, 7, 1), get(0, 7, 2, 3), get(0, 0, 4, 5)), "but not both");
+  assert.deepEqual(statesAfter([set(0, 0, 7, 1)], EMPTY), [
+    [0, 0, 0, 0],
+    [7, 0, 0, 0],
+  ]);
+  const removed: Operation = { kind: "delete", lo: 0, hi: 1, result: true, invoked: 5, responded: 6 };
+  assert.ok(linearizable(set(1, 2, 7, 1, 2), removed, get(1, 0, 7, 8), get(2, 7, 9, 10)));
+  assert.ok(!linearizable(removed), "there was nothing to delete");
+});
+
+test("histories made by a model are linearizable, and not with one answer changed to a value that was not there", () => {
+  const random = new Random(seedOf("linearizable"));
+  for (let round = 0; round < 300; round++) {
+    const state = [0, 0, 0, 0];
+    const history: Operation[] = [];
+    // Each operation takes place at its time; its invocation is some time before, its response some time after.
+    for (let i = 0; i < 14; i++) {
+      const time = 10 * (i + 1);
+      const times = { invoked: time - random.below(25), responded: time + random.below(25) };
+      const lo = random.below(4);
+      const hi = random.from(lo, 3);
+      switch (random.below(3)) {
+        case 0:
+          history.push({ kind: "get", lo, result: state[lo] as number, ...times });
+          break;
+        case 1:
+          history.push({ kind: "set", lo, hi, value: i + 1, ...times });
+          state.fill(i + 1, lo, hi + 1);
+          break;
+        default:
+          history.push({ kind: "delete", lo, hi, result: state.slice(lo, hi + 1).some((value) => value !== 0), ...times });
+          state.fill(0, lo, hi + 1);
+      }
+    }
+    const finals = statesAfter(history, EMPTY);
+    assert.ok(
+      finals.some((found) => found.join() === state.join()),
+      JSON.stringify(history),
+    );
+    const at = history.findIndex(({ kind }) => kind === "get");
+    if (at < 0) continue;
+    const wrong = [...history];
+    wrong[at] = { ...(history[at] as Operation & { kind: "get" }), result: 99 };
+    assert.deepEqual(statesAfter(wrong, EMPTY), [], JSON.stringify(wrong));
+  }
+});

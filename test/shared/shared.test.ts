@@ -8,20 +8,10 @@ import { Shared, type SharedHandle, type WatchableWorker } from "../../src/share
 import { u16, u32 } from "../../src/values/scalars.js";
 import { struct } from "../../src/values/struct.js";
 import { utf8 } from "../../src/values/utf8.js";
+import { refusal } from "../support/refusal.js";
 
 const MIB = 2 ** 20;
 const ranges = { bounds: "u32", value: u16 } as const;
-
-function codeOf(fn: () => unknown, says: RegExp): string {
-  try {
-    fn();
-  } catch (error) {
-    assert.ok(error instanceof QuiesceError, `a ${String(error)} is none of ours`);
-    assert.match(error.message, says);
-    return `${error.name} ${error.code}`;
-  }
-  return assert.fail("nothing was thrown");
-}
 
 test("create, use, check, figures, close", () => {
   const shared = Shared.create({ bytes: 2 * MIB });
@@ -69,7 +59,7 @@ test("what is stored stays while nobody is attached", () => {
 test("handles and workers that are none are refused", () => {
   for (const handle of [undefined, null, {}, 7, { buffer: new ArrayBuffer(8) }, { buffer: "text" }, new SharedArrayBuffer(8)]) {
     assert.equal(
-      codeOf(() => Shared.attach(handle as SharedHandle), /takes the `handle` of a Shared/),
+      refusal(() => Shared.attach(handle as SharedHandle), /takes the `handle` of a Shared/),
       "HandleError ERR_HANDLE",
     );
   }
@@ -85,7 +75,7 @@ test("handles and workers that are none are refused", () => {
   const shared = Shared.create({ bytes: 2 * MIB });
   for (const worker of [undefined, null, {}, { threadId: 1 }, { on() {}, off() {} }]) {
     assert.equal(
-      codeOf(() => shared.watch(worker as unknown as WatchableWorker), /takes a Worker/),
+      refusal(() => shared.watch(worker as unknown as WatchableWorker), /takes a Worker/),
       "HandleError ERR_WORKER",
     );
     assert.throws(() => shared.watch(worker as unknown as WatchableWorker), HandleError);
@@ -105,7 +95,10 @@ test("the same name is the same map; another schema is refused and told", () => 
   ] as const) {
     const wanted = `intervalMap(${schema.bounds} -> ${schema.value.name})`.replace(/[(){}>]/g, "\\$&");
     assert.equal(
-      codeOf(() => shared.intervalMap("ranges", schema as never), new RegExp(`ranges exists as intervalMap\\(u32 -> u16\\); it cannot be opened as ${wanted}`)),
+      refusal(
+        () => shared.intervalMap("ranges", schema as never),
+        new RegExp(`ranges exists as intervalMap\\(u32 -> u16\\); it cannot be opened as ${wanted}`),
+      ),
       "SchemaError ERR_SCHEMA_MISMATCH",
     );
   }
@@ -130,7 +123,7 @@ test("names that are none are refused; any others are names", () => {
   const shared = Shared.create({ bytes: 2 * MIB });
   for (const name of ["", "a\nb", "x".repeat(201), 7, null, undefined]) {
     assert.equal(
-      codeOf(() => shared.intervalMap(name as string, ranges), /a name is 1 to 200 characters of well-formed text without a line break; got /),
+      refusal(() => shared.intervalMap(name as string, ranges), /a name is 1 to 200 characters of well-formed text without a line break; got /),
       "SchemaError ERR_NAME",
     );
   }
@@ -147,7 +140,7 @@ test("more structures than an arena holds are refused, and so is one cache too m
   const shared = Shared.create({ bytes: 8 * MIB, caches: 200 });
   for (let i = 0; i < 64; i++) shared.intervalMap(`map ${i}`, ranges).set(i, i, i);
   assert.equal(
-    codeOf(() => shared.intervalMap("map 64", ranges), /at most 64 structures; map 64 would be one more/),
+    refusal(() => shared.intervalMap("map 64", ranges), /at most 64 structures; map 64 would be one more/),
     "SchemaError ERR_TOO_MANY_STRUCTURES",
   );
   for (let i = 0; i < 64; i++) assert.equal(shared.intervalMap(`map ${i}`, ranges).get(i), i);
@@ -170,7 +163,7 @@ test("a structure that finds no memory leaves nothing, and can be opened later",
   const all: Parameters<typeof heap.kfree>[0][] = [];
   for (const bytes of [4096 * 1024, 65536, 4096, 256, 64, 8]) for (let block = heap.kmalloc(bytes); block !== 0; block = heap.kmalloc(bytes)) all.push(block);
   assert.equal(
-    codeOf(() => shared.intervalMap("map", ranges), /the arena is full/),
+    refusal(() => shared.intervalMap("map", ranges), /the arena is full/),
     "OutOfMemoryError ERR_OUT_OF_MEMORY",
   );
   assert.deepEqual(shared.stats().structures, []);
@@ -204,7 +197,7 @@ test("closing: twice is once; use after it is refused; dispose closes", () => {
     () => shared.intervalMap("other", ranges),
     () => shared.domain.read(() => 1),
   ]) {
-    assert.equal(codeOf(use, /was closed in this thread; attach again/), "ClosedError ERR_CLOSED", use.toString());
+    assert.equal(refusal(use, /was closed in this thread; attach again/), "ClosedError ERR_CLOSED", use.toString());
   }
   assert.throws(() => map.get(1), ClosedError);
   const again = Shared.attach(handle);
@@ -217,7 +210,7 @@ test("closing in a section is refused, and it is still open", () => {
   const shared = Shared.create({ bytes: 2 * MIB });
   shared.domain.read(() =>
     assert.equal(
-      codeOf(() => shared.close(), /in a read-side section/),
+      refusal(() => shared.close(), /in a read-side section/),
       "ContextError ERR_IN_SECTION",
     ),
   );

@@ -2,27 +2,15 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { QuiesceError } from "../../src/memory/errors.js";
 import type { IntervalMap } from "../../src/structures/interval-map.js";
 import { u16, u32 } from "../../src/values/scalars.js";
 import { struct } from "../../src/values/struct.js";
 import { utf8 } from "../../src/values/utf8.js";
+import { refusal } from "../support/refusal.js";
 import { flush, openMap, World } from "../support/world.js";
 
 const TOP32 = 2 ** 32 - 1;
 const TOP128 = 2n ** 128n - 1n;
-
-/** The class and code of what `fn` throws; its message must say what was given. */
-function refusal(fn: () => unknown, says: RegExp): string {
-  try {
-    fn();
-  } catch (error) {
-    assert.ok(error instanceof QuiesceError, `a ${String(error)} is none of ours`);
-    assert.match(error.message, says);
-    return `${error.name} ${error.code}`;
-  }
-  return assert.fail("nothing was thrown");
-}
 
 test("the least and the greatest keys of u32", () => {
   const domain = new World(16).domain(1);

@@ -68,8 +68,8 @@ export class Arena {
     const { index, address } = heap.slot;
     const empty = heap.withArenaLock(() => {
       drainSlot(heap, index);
-      if (!heap.limbo.empty) return false;
-      clearSlot(memory, address);
+      if (heap.limbosOf(index).some((limbo) => !limbo.empty)) return false;
+      clearSlot(heap, index);
       return true;
     });
     heap.slot.detach();

@@ -59,8 +59,9 @@ function census(heap: Heap, slabPages: ReadonlyMap<number, readonly number[]>): 
       const magazine = heap.magazineOf(slot, cache);
       for (let i = heap.memory.read(magazine); i > 0; i--) note(heap.memory.read(field(magazine, i)) as Address, `the magazine of slot ${slot}`);
     }
-    const limbo = heap.limboOf(slot);
-    for (let segment = 0; segment < LIMBO_SEGMENTS; segment++) for (const object of limbo.objects(segment)) note(object, `the limbo of slot ${slot}`);
+    for (const limbo of heap.limbosOf(slot)) {
+      for (let segment = 0; segment < LIMBO_SEGMENTS; segment++) for (const object of limbo.objects(segment)) note(object, `the limbo of slot ${slot}`);
+    }
   }
   for (const [descriptor, pages] of slabPages) {
     for (const page of pages) {

@@ -13,13 +13,13 @@
 import { type Address, field, MAX_ORDER, NULL, type Order, PAGE_BYTES, PAGE_SHIFT, PAGE_WORDS, wordsFor } from "./address.js";
 import { type ArenaLock, Cache } from "./cache.js";
 import { DoubleFreeError, InvalidAddressError, InvalidSizeError, QuiesceError, TooManyCachesError } from "./errors.js";
-import { CACHE_WORDS, Header, type Layout, MAGAZINE_WORDS, SLOT_HEAD_WORDS } from "./layout.js";
+import { CACHE_WORDS, Header, type Layout, MAGAZINE_WORDS } from "./layout.js";
 import { Limbo, type Objects } from "./limbo.js";
 import type { Memory } from "./memory.js";
 import { PageKind, Pages } from "./pages.js";
 import { RobustMutex } from "./robust-mutex.js";
 import { descriptorAt, geometryFor, isReady, Slabs, writeDescriptor } from "./slab.js";
-import { type Slot, slotAddress } from "./slot.js";
+import { magazinesOf, type Slot } from "./slot.js";
 
 /** Sizes of the kmalloc caches, in bytes; their descriptors are the first in the table. */
 export const KMALLOC_BYTES: readonly number[] = [8, 16, 32, 64, 96, 128, 192, 256, 512, 1024, 2048, 4096, 8192];
@@ -45,8 +45,6 @@ export class Heap implements ArenaLock, Objects {
   readonly layout: Layout;
   readonly slot: Slot;
   readonly pages: Pages;
-  /** What this thread has retired. */
-  readonly limbo: Limbo;
   readonly #lock: RobustMutex;
   readonly #caches: (Cache | undefined)[] = [];
   readonly #repair: () => void;
@@ -57,7 +55,6 @@ export class Heap implements ArenaLock, Objects {
     this.layout = layout;
     this.slot = slot;
     this.pages = new Pages(memory, layout);
-    this.limbo = new Limbo(memory, slot.address, this);
     this.#lock = new RobustMutex(memory, Header.ARENA_LOCK, slot);
     this.#repair = () => repair(this);
   }
@@ -319,14 +316,19 @@ export class Heap implements ArenaLock, Objects {
     return { total: this.layout.pages * PAGE_BYTES, used: (this.layout.pages - free) * PAGE_BYTES };
   }
 
-  /** Limbo of another slot, for a reaper with the arena lock. */
-  limboOf(slot: number): Limbo {
-    return new Limbo(this.memory, slotAddress(this.layout, slot), this);
+  /** A slot's limbo in a domain: its own thread's, or with the arena lock a reaper's. */
+  limboOf(slot: number, domain: number): Limbo {
+    return new Limbo(this.memory, this.layout, slot, domain, this);
+  }
+
+  /** A slot's limbos, likewise. */
+  limbosOf(slot: number): Limbo[] {
+    return Array.from({ length: this.layout.domains }, (_, domain) => this.limboOf(slot, domain));
   }
 
   /** Magazine of another slot, likewise. */
   magazineOf(slot: number, cache: number): Address {
-    return field(slotAddress(this.layout, slot), SLOT_HEAD_WORDS + cache * MAGAZINE_WORDS);
+    return field(magazinesOf(this.layout, slot), cache * MAGAZINE_WORDS);
   }
 
   isSlab(kind: number): boolean {

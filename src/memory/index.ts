@@ -10,3 +10,4 @@ export { type ArenaOptions, FORMAT_VERSION, type Layout, leastBytes } from "./la
 export { type AsyncWait, type Memory, SharedMemory, type WaitResult } from "./memory.js";
 export { LOCK_TIMEOUT, RobustMutex } from "./robust-mutex.js";
 export type { Slot } from "./slot.js";
+export { SpinLock } from "./spin-lock.js";

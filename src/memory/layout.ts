@@ -10,7 +10,7 @@
  *
  * Law table
  *   word                          class
- *   MAGIC .. ROOT_WORDS, ID       immutable once the arena is formatted (before its first handle leaves)
+ *   MAGIC .. CHECKSUM             immutable once the arena is formatted (before its first handle leaves)
  *   ARENA_LOCK                    atomic (robust mutex)
  *   SLOTS_USED, NEXT_THREAD       atomic
  *   FREE_LISTS, FREE_PAGES, LEAST_FREE_PAGES   locked by ARENA_LOCK
@@ -26,7 +26,7 @@ import type { Memory } from "./memory.js";
 /** "QSCE" */
 const MAGIC = 0x51534345;
 /** Raised whenever a word of the layout changes its place or meaning. */
-export const FORMAT_VERSION = 1;
+export const FORMAT_VERSION = 2;
 
 const at = (word: number): Address => word as Address;
 
@@ -39,7 +39,9 @@ export const Header = {
   CACHES: 4 as Address,
   ROOT_WORDS: 5 as Address,
   ID: 6 as Address, // two words, random: the same arena in two threads, though their buffer objects differ
-  CHECKSUM: 8 as Address,
+  DOMAINS: 8 as Address,
+  DEBUG_WORDS: 9 as Address,
+  CHECKSUM: 10 as Address,
   ARENA_LOCK: 32 as Address,
   SLOTS_USED: 64 as Address, // one more than the highest slot ever claimed: bounds every scan
   NEXT_THREAD: 65 as Address, // thread numbers where the platform has none
@@ -55,10 +57,12 @@ export const CACHE_WORDS = 32;
 export const PAGE_ENTRY_WORDS = 4;
 /** Words of a magazine: a count and its objects. */
 export const MAGAZINE_WORDS = 32;
-/** Words of a slot before its magazines: three cache lines of 128 bytes. */
-export const SLOT_HEAD_WORDS = 96;
+/** Words of a slot before its records: two cache lines of 128 bytes. */
+export const SLOT_HEAD_WORDS = 64;
+/** Words of a slot's record in one grace-period domain, without those for debugging: two cache lines. */
+export const RECORD_WORDS = 64;
 
-const LIMITS = { slots: 1023, caches: 1024, bytes: 2 ** 32 } as const;
+const LIMITS = { slots: 4096, caches: 1024, domains: 16, debugWords: 1024, bytes: 2 ** 32 } as const;
 
 /** Geometry of an arena; sizes in words unless the name says otherwise. */
 export interface Layout {
@@ -70,6 +74,12 @@ export interface Layout {
   readonly cacheTable: Address;
   readonly slotTable: Address;
   readonly slotWords: number;
+  /** Grace-period domains that each slot has a record for. */
+  readonly domains: number;
+  /** Words of such a record. */
+  readonly recordWords: number;
+  /** Words for debugging at its end. */
+  readonly debugWords: number;
   readonly pageTable: Address;
   /** First page that the buddy allocator hands out. */
   readonly firstPage: number;
@@ -77,20 +87,25 @@ export interface Layout {
 
 /** What `formatArena` needs to know. */
 export interface ArenaOptions {
-  /** Most threads attached at once; default 32, at most 1023. */
+  /** Most threads attached at once; default 32, at most 4096. */
   readonly slots?: number;
+  /** Most grace-period domains; default 4, at most 16. */
+  readonly domains?: number;
+  /** Words for debugging in each slot and domain, a multiple of 32; default 0. */
+  readonly debugWords?: number;
   /** Most slab caches; default 64, at most 1024. */
   readonly caches?: number;
   /** Words of the root area, zeroed, for the rooms above; default 0. */
   readonly rootWords?: number;
 }
 
-function layoutFor(pages: number, slots: number, caches: number, rootWords: number): Layout {
+function layoutFor(pages: number, { slots, caches, domains, debugWords, rootWords }: Required<ArenaOptions>): Layout {
   const line = (words: number): number => Math.ceil(words / 32) * 32;
   const root = HEADER_WORDS;
   const cacheTable = line(root + rootWords);
   const slotTable = line(cacheTable + caches * CACHE_WORDS);
-  const slotWords = SLOT_HEAD_WORDS + caches * MAGAZINE_WORDS;
+  const recordWords = RECORD_WORDS + debugWords;
+  const slotWords = SLOT_HEAD_WORDS + domains * recordWords + caches * MAGAZINE_WORDS;
   const pageTable = line(slotTable + slots * slotWords);
   const firstPage = Math.ceil((pageTable + pages * PAGE_ENTRY_WORDS) / PAGE_WORDS);
   return {
@@ -102,9 +117,16 @@ function layoutFor(pages: number, slots: number, caches: number, rootWords: numb
     cacheTable: at(cacheTable),
     slotTable: at(slotTable),
     slotWords,
+    domains,
+    recordWords,
+    debugWords,
     pageTable: at(pageTable),
     firstPage,
   };
+}
+
+function withDefaults({ slots = 32, caches = 64, domains = 4, debugWords = 0, rootWords = 0 }: ArenaOptions): Required<ArenaOptions> {
+  return { slots, caches, domains, debugWords, rootWords };
 }
 
 function wholeNumber(name: string, value: number, low: number, high: number): number {
@@ -116,10 +138,10 @@ function wholeNumber(name: string, value: number, low: number, high: number): nu
 
 /** Smallest arena, in bytes, that these options can be given. */
 export function leastBytes(options: ArenaOptions = {}): number {
-  const { slots = 32, caches = 64, rootWords = 0 } = options;
+  const whole = withDefaults(options);
   // The page table grows with the arena; 64 pages are left for the heap.
   let pages = 64;
-  while (layoutFor(pages, slots, caches, rootWords).firstPage + 64 > pages) pages += 16;
+  while (layoutFor(pages, whole).firstPage + 64 > pages) pages += 16;
   return pages * PAGE_BYTES;
 }
 
@@ -129,9 +151,11 @@ export function leastBytes(options: ArenaOptions = {}): number {
  * @throws ArenaOptionsError when no arena can be made of these
  */
 export function checkOptions(bytes: number, options: ArenaOptions = {}): void {
-  const { slots = 32, caches = 64 } = options;
+  const { slots, caches, domains, debugWords } = withDefaults(options);
   wholeNumber("slots", slots, 1, LIMITS.slots);
   wholeNumber("caches", caches, 16, LIMITS.caches);
+  wholeNumber("domains", domains, 1, LIMITS.domains);
+  wholeNumber("debugWords", debugWords, 0, LIMITS.debugWords);
   wholeNumber("bytes", bytes, leastBytes(options), LIMITS.bytes);
 }
 
@@ -146,19 +170,21 @@ function checksum(memory: Memory): number {
  * @throws ArenaOptionsError
  */
 export function formatLayout(memory: Memory, options: ArenaOptions, id: readonly [number, number]): Layout {
-  const { slots = 32, caches = 64, rootWords = 0 } = options;
+  const whole = withDefaults(options);
   checkOptions(memory.words * 4, options);
   const pages = Math.floor(memory.words / PAGE_WORDS);
   memory.write(Header.VERSION, FORMAT_VERSION);
   memory.write(Header.PAGES, pages);
-  memory.write(Header.SLOTS, slots);
-  memory.write(Header.CACHES, caches);
-  memory.write(Header.ROOT_WORDS, rootWords);
+  memory.write(Header.SLOTS, whole.slots);
+  memory.write(Header.CACHES, whole.caches);
+  memory.write(Header.ROOT_WORDS, whole.rootWords);
+  memory.write(Header.DOMAINS, whole.domains);
+  memory.write(Header.DEBUG_WORDS, whole.debugWords);
   memory.write(Header.ID, id[0]);
   memory.write(at(Header.ID + 1), id[1]);
   memory.write(Header.MAGIC, MAGIC);
   memory.write(Header.CHECKSUM, checksum(memory));
-  return layoutFor(pages, slots, caches, rootWords);
+  return layoutFor(pages, whole);
 }
 
 /**
@@ -186,7 +212,13 @@ export function openLayout(memory: Memory): Layout {
   if (pages * PAGE_WORDS > memory.words) {
     throw new ArenaFormatError("ERR_TRUNCATED_BUFFER", `the arena has ${pages * PAGE_BYTES} bytes, the buffer only ${memory.words * 4}.`);
   }
-  return layoutFor(pages, memory.read(Header.SLOTS), memory.read(Header.CACHES), memory.read(Header.ROOT_WORDS));
+  return layoutFor(pages, {
+    slots: memory.read(Header.SLOTS),
+    caches: memory.read(Header.CACHES),
+    domains: memory.read(Header.DOMAINS),
+    debugWords: memory.read(Header.DEBUG_WORDS),
+    rootWords: memory.read(Header.ROOT_WORDS),
+  });
 }
 
 /** The arena's random identity, as text. */

@@ -2,7 +2,7 @@
  * Limbo: what is retired and waits for its grace period (the "limbo lists" of Fraser 2004; the batches
  * of Linux's kfree_rcu).
  *
- * A slot has four segments; each is a list linked through the objects' side words, so retiring allocates nothing and
+ * A slot has four segments in each domain; each is a list linked through the objects' side words, so retiring allocates nothing and
  * cannot fail. Which segment collects, and which grace period each waits for, is rcu/'s business
  * (its four segments are those of the kernel's rcu_segcblist). When it is over, the segment's
  * objects go back into their slabs together, a few hundred to each taking of the arena lock.
@@ -21,8 +21,9 @@
 
 import { type Address, field } from "./address.js";
 import { DoubleFreeError } from "./errors.js";
+import type { Layout } from "./layout.js";
 import type { Memory } from "./memory.js";
-import { SlotWord } from "./slot.js";
+import { RecordWord, recordAddress, SlotWord, slotAddress } from "./slot.js";
 
 /** Segments of a slot. */
 export const LIMBO_SEGMENTS = 4;
@@ -45,20 +46,28 @@ export interface Objects {
   withArenaLock<T>(fn: () => T, timeout?: number): T;
 }
 
-/** The limbo of one slot. */
+/** Where an interrupted push went: its domain, and its segment there. */
+export const domainOfIntent = (segment: number): number => Math.floor(segment / LIMBO_SEGMENTS);
+
+/** The limbo of one slot in one domain. */
 export class Limbo {
+  /** The slot's record in the domain. */
+  readonly record: Address;
   readonly #memory: Memory;
   readonly #slot: Address;
+  readonly #domain: number;
   readonly #objects: Objects;
 
-  constructor(memory: Memory, slot: Address, objects: Objects) {
+  constructor(memory: Memory, layout: Layout, slot: number, domain: number, objects: Objects) {
     this.#memory = memory;
-    this.#slot = slot;
+    this.#slot = slotAddress(layout, slot);
+    this.record = recordAddress(layout, slot, domain);
+    this.#domain = domain;
     this.#objects = objects;
   }
 
   #head(segment: number): Address {
-    return field(this.#slot, SlotWord.LIMBO + segment * SEGMENT_WORDS);
+    return field(this.record, RecordWord.LIMBO + segment * SEGMENT_WORDS);
   }
 
   #count(segment: number): Address {
@@ -103,7 +112,7 @@ export class Limbo {
   push(segment: number, object: Address): void {
     const memory = this.#memory;
     if (!this.#objects.isLive(object)) throw new DoubleFreeError(object, "retire");
-    memory.write(field(this.#slot, SlotWord.INTENT_SEGMENT), segment);
+    memory.write(field(this.#slot, SlotWord.INTENT_SEGMENT), this.#domain * LIMBO_SEGMENTS + segment);
     memory.write(field(this.#slot, SlotWord.INTENT), object);
     const mine = this.#objects.clearLive(object);
     if (mine) this.#link(segment, object);
@@ -148,7 +157,7 @@ export class Limbo {
 
   /** Finish the push that the slot's thread died in. */
   finishPush(object: Address): void {
-    const segment = this.#memory.read(field(this.#slot, SlotWord.INTENT_SEGMENT));
+    const segment = this.#memory.read(field(this.#slot, SlotWord.INTENT_SEGMENT)) % LIMBO_SEGMENTS;
     if (!this.#objects.isLive(object) && this.#memory.read(this.#head(segment)) !== object) this.#link(segment, object);
     this.#memory.write(field(this.#slot, SlotWord.INTENT), 0);
   }

@@ -15,15 +15,27 @@ import { type Address, field } from "./address.js";
 import { flushMagazine } from "./cache.js";
 import type { Heap } from "./heap.js";
 import { Header } from "./layout.js";
-import { LIMBO_SEGMENTS } from "./limbo.js";
-import type { Memory } from "./memory.js";
+import { domainOfIntent, LIMBO_SEGMENTS } from "./limbo.js";
 import { markOwnerDied } from "./robust-mutex.js";
-import { heldLocks, kindOf, SlotKind, SlotWord, slotAddress, slotState, slotsOfKind, slotsUsed, threadOf } from "./slot.js";
+import {
+  heldLocks,
+  kindOf,
+  READER_WORDS,
+  RecordWord,
+  recordAddress,
+  SlotKind,
+  SlotWord,
+  slotAddress,
+  slotState,
+  slotsOfKind,
+  slotsUsed,
+  threadOf,
+} from "./slot.js";
 
 /** Rebuild all that is derived, and drain the dead. With the arena lock, after its owner died. */
 export function repairArena(heap: Heap): void {
   // The dead owner may have been emptying the limbo of a slot that was drained before.
-  for (const index of slotsOfKind(heap.memory, heap.layout, SlotKind.DRAINED)) heap.limboOf(index).skipReleased();
+  for (const index of slotsOfKind(heap.memory, heap.layout, SlotKind.DRAINED)) for (const limbo of heap.limbosOf(index)) limbo.skipReleased();
   heap.pages.recover();
   const indexes = [...heap.cacheIndexes()];
   for (const index of indexes) heap.cache(index).slabs.recoverCounts();
@@ -48,10 +60,9 @@ export function drainDead(heap: Heap): void {
 export function drainSlot(heap: Heap, index: number): void {
   const { memory } = heap;
   const slot = slotAddress(heap.layout, index);
-  const limbo = heap.limboOf(index);
-  limbo.skipReleased();
+  for (const limbo of heap.limbosOf(index)) limbo.skipReleased();
   const intent = memory.read(field(slot, SlotWord.INTENT));
-  if (intent > 0) limbo.finishPush(intent as Address);
+  if (intent > 0) heap.limboOf(index, domainOfIntent(memory.read(field(slot, SlotWord.INTENT_SEGMENT)))).finishPush(intent as Address);
   else if (intent < 0) {
     // Freed as far as its user knows once the live bit is clear; else it is still the user's.
     if (!heap.isLive(-intent as Address)) heap.putBack(-intent as Address);
@@ -101,22 +112,24 @@ export function reapThread(heap: Heap, thread: number, timeout?: number): boolea
 }
 
 /** Empty the record of a slot that has nothing left, for its next owner. With the arena lock. */
-export function clearSlot(memory: Memory, address: Address): void {
-  memory.store(field(address, SlotWord.SEEN), 0);
-  memory.store(field(address, SlotWord.WAITING), 0);
-  memory.fill(field(address, SlotWord.LIMBO), SlotWord.COOKIE + 1 - SlotWord.LIMBO, 0);
+export function clearSlot({ memory, layout }: Heap, index: number): void {
+  for (let domain = 0; domain < layout.domains; domain++) {
+    const record = recordAddress(layout, index, domain);
+    for (let word = 0; word < READER_WORDS; word++) memory.store(field(record, RecordWord.READER + word), 0);
+    memory.fill(field(record, RecordWord.LIMBO), RecordWord.COOKIE_TAKEN + 1 - RecordWord.LIMBO, 0);
+  }
 }
 
-/** Free a DRAINED slot whose limbo is empty. With the arena lock. */
+/** Free a DRAINED slot whose limbos are empty. With the arena lock. */
 export function freeSlot(heap: Heap, index: number): void {
   const address = slotAddress(heap.layout, index);
-  clearSlot(heap.memory, address);
-  heap.memory.fill(field(address, SlotWord.HELD), SlotWord.LIMBO - SlotWord.HELD, 0);
+  clearSlot(heap, index);
+  heap.memory.fill(field(address, SlotWord.HELD), SlotWord.REFILL_MASK + 1 - SlotWord.HELD, 0);
   heap.memory.store(address, SlotKind.FREE); // commit
 }
 
-/** Give the objects of a DRAINED slot, whose grace period is over, back. With the arena lock. */
-export function releaseLimbo(heap: Heap, index: number): void {
-  const limbo = heap.limboOf(index);
+/** Give the objects that a DRAINED slot has in one domain, whose grace period is over, back. With the arena lock. */
+export function releaseLimbo(heap: Heap, index: number, domain: number): void {
+  const limbo = heap.limboOf(index, domain);
   for (let segment = 0; segment < LIMBO_SEGMENTS; segment++) limbo.releaseSome(segment, Number.POSITIVE_INFINITY);
 }

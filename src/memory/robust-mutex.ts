@@ -27,7 +27,7 @@
 import type { Address } from "./address.js";
 import { DeadlockError, LockTimeoutError } from "./errors.js";
 import type { Memory } from "./memory.js";
-import type { Slot } from "./slot.js";
+import type { Park, Slot } from "./slot.js";
 
 const OWNER = 0x1fffffff;
 const DIED = 1 << 29;
@@ -45,12 +45,15 @@ export class RobustMutex {
   readonly #memory: Memory;
   readonly #slot: Slot;
   readonly #me: number;
+  readonly #park: Park;
 
-  constructor(memory: Memory, address: Address, slot: Slot) {
+  /** @param park how to sleep, if not as the slot does */
+  constructor(memory: Memory, address: Address, slot: Slot, park: Park = (...sleep) => slot.park(...sleep)) {
     this.address = address;
     this.#memory = memory;
     this.#slot = slot;
     this.#me = slot.thread + 1;
+    this.#park = park;
   }
 
   /** Whether this thread holds the lock. */
@@ -87,7 +90,7 @@ export class RobustMutex {
         if (memory.compareExchange(this.address, word, word | WAITERS) !== word) continue;
         word |= WAITERS;
       }
-      this.#slot.park(this.address, word, deadline - now);
+      this.#park(this.address, word, deadline - now);
     }
   }
 

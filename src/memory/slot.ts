@@ -1,9 +1,10 @@
 /**
  * Slots: one record for each attached thread.
  *
- *   line 0   STATE, and the grace-period words of the room above (atomic, scanned by others)
+ *   line 0   STATE, and the thread's name
  *   line 1   the locks it holds, and the transfer it is in the middle of
- *   line 2   objects in limbo: retired, waiting for their grace period
+ *   then     for each grace-period domain a record of two lines: what the thread's read side says (rcu/; scanned by
+ *            others), and its limbo: what it retired there and waits for its grace period
  *   then     a magazine for each slab cache
  *
  * A slot's life:  FREE -> LIVE (attach) -> FREE (detach, nothing left in limbo)
@@ -13,24 +14,22 @@
  * Law table
  *   word              class
  *   STATE             atomic; kind in the low 3 bits, thread number above them
- *   SEEN, WAITING     atomic (see rcu/)
- *   lines 1 and 2, magazines   private to the slot's thread while LIVE; once the thread is dead, or has
+ *   NAME, reader lines   atomic (see rcu/)
+ *   line 1, limbos, magazines   private to the slot's thread while LIVE; once the thread is dead, or has
  *                     left, private to whoever holds the arena lock. A thread's death happens before the
  *                     host reports it, and all later owners are ordered by the arena lock.
  */
 
 import { type Address, field } from "./address.js";
 import { ClosedError, QuiesceError, TooManyThreadsError } from "./errors.js";
-import { Header, type Layout, MAGAZINE_WORDS, SLOT_HEAD_WORDS } from "./layout.js";
+import { Header, type Layout, MAGAZINE_WORDS, RECORD_WORDS, SLOT_HEAD_WORDS } from "./layout.js";
 import type { Memory } from "./memory.js";
 
 /** Offsets of a slot's words. */
 export const SlotWord = {
   STATE: 0,
-  /** Grace-period sequence the thread last saw while online; 0 when offline (rcu/). */
-  SEEN: 8,
-  /** Objects in limbo, for statistics (rcu/). */
-  WAITING: 9,
+  /** Its name, in UTF-8, zero-padded (see thread-name.ts). */
+  NAME: 8,
   /** Addresses of locks the thread holds, is about to take, or has just let go. */
   HELD: 32,
   /** Object being given back: +address to limbo, -address to a magazine. */
@@ -40,13 +39,26 @@ export const SlotWord = {
   /** Word of a slab's `out` bitmap being taken from, and the bits taken; active while the mask is not 0. */
   REFILL_WORD: 42,
   REFILL_MASK: 43,
+} as const;
+
+/** Words of a thread's name. */
+export const NAME_WORDS = 16;
+
+/** Words of a record that the read side may use. */
+export const READER_WORDS = 12;
+
+/** Offsets in a slot's record for one domain. */
+export const RecordWord = {
+  /** One line for the read side (rcu/). */
+  READER: 0,
   /** Limbo: head of list, count, cookie for each of four segments. */
-  LIMBO: 64,
+  LIMBO: 32,
   /** Segment that collects, and the oldest one not yet released (rcu/). */
-  COLLECTING: 76,
-  OLDEST: 77,
-  /** Cookie of the grace period that a DRAINED slot's limbo waits for; 0 when none was started yet (rcu/). */
-  COOKIE: 78,
+  COLLECTING: 44,
+  OLDEST: 45,
+  /** Cookie of the grace period that a DRAINED slot's limbo waits for, and whether one was started (rcu/). */
+  COOKIE: 46,
+  COOKIE_TAKEN: 47,
 } as const;
 
 /** Locks a thread may hold at once. */
@@ -69,6 +81,14 @@ export function slotAddress(layout: Layout, index: number): Address {
   return field(layout.slotTable, index * layout.slotWords);
 }
 
+/** Address of a slot's record in a domain. */
+export function recordAddress(layout: Layout, index: number, domain: number): Address {
+  return field(slotAddress(layout, index), SLOT_HEAD_WORDS + domain * layout.recordWords);
+}
+
+/** Address of the words for debugging in a record. */
+export const debugAddress = (record: Address): Address => field(record, RECORD_WORDS);
+
 /** Slots that were ever claimed: every scan goes over 0 .. this - 1. */
 export function slotsUsed(memory: Memory): number {
   return memory.load(Header.SLOTS_USED);
@@ -82,6 +102,11 @@ export function* slotsOfKind(memory: Memory, layout: Layout, kind: number): Gene
   }
 }
 
+/** Address of a slot's magazines, one after the other. */
+export function magazinesOf(layout: Layout, index: number): Address {
+  return recordAddress(layout, index, layout.domains);
+}
+
 /** How a thread sleeps; the grace-period layer goes offline around it. */
 export type Park = (address: Address, expected: number, timeout: number) => void;
 
@@ -93,9 +118,12 @@ export class Slot {
   readonly thread: number;
   readonly address: Address;
   #detached = false;
+  /** Spin locks that the thread holds: it must not wait for anything. */
+  spinLocks = 0;
   /** Sleeps until `address` is notified, at most `timeout` ms; may wake early. */
   park: Park;
   readonly #held: Address;
+  readonly #magazines: Address;
   #depth = 0;
 
   constructor(memory: Memory, layout: Layout, index: number, thread: number) {
@@ -104,6 +132,7 @@ export class Slot {
     this.thread = thread;
     this.address = slotAddress(layout, index);
     this.#held = field(this.address, SlotWord.HELD);
+    this.#magazines = magazinesOf(layout, index);
     this.park = (address, expected, timeout) => {
       // A thread that may not block spins: locks are held for microseconds.
       if (memory.canBlock) memory.wait(address, expected, timeout);
@@ -122,7 +151,12 @@ export class Slot {
 
   /** The slot's magazine for the cache of this index. */
   magazine(cache: number): Address {
-    return field(this.address, SLOT_HEAD_WORDS + cache * MAGAZINE_WORDS);
+    return field(this.#magazines, cache * MAGAZINE_WORDS);
+  }
+
+  /** Locks that the thread holds. */
+  get locksHeld(): number {
+    return this.#depth;
   }
 
   /** Note that this thread is about to take a lock, so that a reaper finds it. */

@@ -1,62 +1,116 @@
 /**
  * A domain: one thread's whole read-copy-update API over an arena (S2: the core API).
  *
- * The three elements of RCU (B1) are apart: the read sign is event-loop.ts, the update timing grace-period.ts; copying on write is
+ * The three elements of RCU (B1) are apart: the read sign is a flavor's Reader, the update timing its GracePeriods (flavors/); copying on write is
  * what the structures do, with `assignPointer` to publish (K1).
  *
- * Law table: this file owns no word; a pointer given to dereference and assignPointer is atomic.
+ * Law table: this file owns no word; a pointer given to dereference, assignPointer and their like is atomic.
  */
 
 import { type Address, field } from "../memory/address.js";
 import type { Arena } from "../memory/arena.js";
 import { OutOfMemoryError } from "../memory/errors.js";
 import { reapThread } from "../memory/reap.js";
-import { kindOf, SlotKind, SlotWord, slotAddress, slotsUsed, threadOf } from "../memory/slot.js";
-import { ContextError } from "./errors.js";
-import { EventLoopReader } from "./event-loop.js";
-import { GracePeriods } from "./grace-period.js";
-import { quantiles } from "./histogram.js";
-import { DomainWord } from "./layout.js";
+import { NAME_WORDS, SlotWord } from "../memory/slot.js";
+import { storeText } from "../memory/text.js";
+import { type BarrierResult, barrier } from "./barrier.js";
+import { Departed } from "./departed.js";
+import { Driver } from "./driver.js";
+import { recordDuration } from "./durations.js";
+import { ContextError, GracePeriodTimeoutError } from "./errors.js";
+import type { Flavor, FlavorName, GracePeriods, Reader, ReadIndex } from "./flavors/flavor.js";
+import { openFlavor } from "./flavors/open.js";
+import { Site } from "./flavors/site.js";
+import { queueHead, unqueueHead } from "./rcu-head.js";
 import { Reclaimer } from "./reclaimer.js";
+import { storeOrigin } from "./section-origin.js";
+import type { Cookie } from "./sequence.js";
+import { STALL_TIMEOUT, StallDetector, type StallReport, warn } from "./stall.js";
+import { type DomainStats, domainStats, type Interval, startInterval } from "./stats.js";
+import { tracepoints } from "./tracepoints.js";
+import { Waiter, type WaitOptions } from "./waiter.js";
 
 /** How long an allocation waits for grace periods before it gives up, in ms. */
 const FORCED_WAIT = 2000;
-/** Longest sleep between two looks, in ms: a thread may die without a sign. */
-const LONGEST_SLEEP = 20;
+/** Share of the arena that one thread's retired objects may take before it has to wait. */
+const RETIRE_SHARE = 1 / 16;
 
 /** Refuses, in a type, a function that gives or may give a promise (one that gives `any` is let through, and checked as it runs). */
 export type Synchronous<T> = 0 extends 1 & T ? unknown : [Extract<T, PromiseLike<unknown>>] extends [never] ? unknown : never;
 
-/** Figures of a domain; times in microseconds. */
-export interface DomainStats {
-  /** Sequence of the newest grace period asked for, and of the newest known to be over. */
-  readonly sequence: number;
-  readonly completed: number;
-  /** How often a grace period was found to be over. */
-  readonly gracePeriods: number;
-  /** How long callers waited for theirs. */
-  readonly gpMicros: { readonly p50: number; readonly p99: number; readonly max: number };
-  /** Objects retired and not yet given back, by live threads. */
-  readonly waiting: number;
-  readonly slots: readonly { readonly index: number; readonly thread: number; readonly online: boolean; readonly waiting: number }[];
+/** What a thread wants of a domain. */
+export interface DomainOptions {
+  /** ms that a grace period may take before it is reported who holds it up; default 10,000. */
+  readonly stallTimeout?: number;
+  /** Called with each such report, beside the warning. */
+  readonly onStall?: (report: StallReport) => void;
+  /** Bytes that this thread's retired objects may take before whoever retires waits; default a sixteenth of the arena. */
+  readonly retireLimit?: number;
+  /** Looks at a grace period before sleeping for it; default 100. */
+  readonly looks?: number;
+}
+
+/** A blocking wait. */
+export interface SyncWaitOptions {
+  /** ms to wait at most; default for ever. */
+  readonly timeout?: number;
+  readonly expedited?: boolean;
+}
+
+/** How a callback is to be run. */
+export interface CallOptions {
+  /** It may be up to 10 s late, so that many share one grace period (the kernel's lazy call_rcu). */
+  readonly lazy?: boolean;
+  /** It, and all before it, must not be late: its grace period is asked for at once (the kernel's call_rcu_hurry). */
+  readonly hurry?: boolean;
+}
+
+const dispose: symbol = (Symbol as unknown as { dispose?: symbol }).dispose ?? Symbol.for("Symbol.dispose");
+
+/** An open section; ends once, by `end()` or at the end of a `using` block. */
+export interface SectionGuard extends Disposable {
+  end(): void;
 }
 
 /** Read-copy-update in one thread. */
 export class Domain {
   readonly arena: Arena;
+  readonly index: number;
   /** The read side, for structures. */
-  readonly reader: EventLoopReader;
-  readonly #periods: GracePeriods;
+  readonly reader: Reader;
+  /** Grace periods by themselves, for whoever builds on them. */
+  readonly periods: GracePeriods;
+  readonly #flavor: Flavor;
+  readonly #site: Site;
+  readonly #departed: Departed;
+  readonly #stalls: StallDetector;
+  readonly #waiter: Waiter;
   readonly #reclaimer: Reclaimer;
+  readonly #driver: Driver;
+  readonly #others: Domain[] = [];
+  readonly #debug: boolean;
 
-  /** @param arena its root area begins with `DOMAIN_WORDS` words that `formatDomain` has set */
-  constructor(arena: Arena) {
+  /**
+   * @param arena its root area begins with the words of its domains (flavors/open.ts)
+   * @param index a domain that `formatDomain` has made; the main one, 0, comes first in each thread, and opens the others
+   */
+  constructor(arena: Arena, options: DomainOptions = {}, index = 0, departed: Departed = new Departed(arena.heap)) {
     this.arena = arena;
+    this.index = index;
     const { memory, layout, heap } = arena;
     const { slot } = heap;
-    this.#periods = new GracePeriods(memory, layout);
-    this.reader = new EventLoopReader(memory, slot.address, this.#periods, warnSectionLeftOpen);
-    this.#reclaimer = new Reclaimer(heap, this.#periods, this.reader);
+    const { stallTimeout = STALL_TIMEOUT, onStall, retireLimit = layout.pages * 4096 * RETIRE_SHARE, looks } = options;
+    this.#debug = layout.debugWords > 0;
+    this.#site = new Site(memory, layout, index, slot.index);
+    this.#flavor = openFlavor(this.#site, { sectionLeftOpen: () => warn(SECTION_LEFT_OPEN, "QuiesceWarning") });
+    this.reader = this.#flavor.reader;
+    this.periods = this.#flavor.periods;
+    this.#departed = departed;
+    departed.know(index, this.periods);
+    this.#stalls = new StallDetector(this.#site, this.flavor, this.periods, { timeout: stallTimeout, onStall });
+    this.#waiter = new Waiter(this.#site, this.#flavor, this.#stalls, looks);
+    this.#reclaimer = new Reclaimer(heap, this.#site, this.#flavor, retireLimit);
+    this.#driver = new Driver(this.#site, this.#flavor, this.#reclaimer, departed, this.#stalls);
     const { park } = slot;
     slot.park = (address, expected, timeout) => {
       this.reader.goOffline(); // a thread that sleeps for a lock must not hold up a grace period
@@ -64,36 +118,81 @@ export class Domain {
     };
   }
 
+  get flavor(): FlavorName {
+    return this.#flavor.name;
+  }
+
+  /** This thread's hold on another domain of the arena, which somebody has made. */
+  open(index: number, options: DomainOptions = {}): Domain {
+    const known = this.#others.find((domain) => domain.index === index);
+    if (known !== undefined) return known;
+    const domain = new Domain(this.arena, options, index, this.#departed);
+    this.#others.push(domain);
+    return domain;
+  }
+
   // Reader -------------------------------------------------------------------------------------------
 
   /**
    * Run `fn` in a read-side critical section and give back what it gives.
-   * @throws ContextError (ERR_ASYNC_SECTION) when it gives a promise: a section of this flavor ends with its turn
+   * @throws ContextError (ERR_ASYNC_SECTION) when it gives a promise: such a section ends with its turn; use `readAsync` (phase)
    */
   read<T>(fn: (() => T) & Synchronous<T>): T {
-    const nesting = this.reader.lock();
+    const before = this.reader.begin();
+    if (this.#debug && before === 0) storeOrigin(this.#site);
     try {
       const result = fn();
       if (isThenable(result)) {
         throw new ContextError(
           "ERR_ASYNC_SECTION",
-          "read(fn) was given an async function: a read-side section ends with its synchronous turn. Take copies inside, and await outside.",
+          "read(fn) was given an async function: its section ends with the synchronous turn. Take copies inside and await outside, or use readAsync() of a phase domain.",
         );
       }
       return result;
     } finally {
-      this.reader.unlockTo(nesting);
+      this.reader.endTo(before);
     }
   }
 
-  /** Begin a read-side critical section; sections nest. */
-  readLock(): void {
-    this.reader.lock();
+  /**
+   * Begin a read-side critical section; sections nest. Give the index to `readUnlock`: a phase domain must have it, and there the section
+   * may end in another turn.
+   */
+  readLock(): ReadIndex {
+    if (this.#debug && this.reader.nesting === 0) storeOrigin(this.#site);
+    return this.reader.lock();
   }
 
-  /** @throws ContextError (ERR_UNBALANCED_UNLOCK) */
-  readUnlock(): void {
-    this.reader.unlock();
+  /** @throws ContextError (ERR_UNBALANCED_UNLOCK, ERR_FOREIGN_INDEX) */
+  readUnlock(index?: ReadIndex): void {
+    this.reader.unlock(index);
+  }
+
+  /**
+   * Run an async function in a section that lasts until its promise is settled. Phase domains only.
+   * @throws ContextError (ERR_ASYNC_SECTION) in other flavors
+   */
+  async readAsync<T>(fn: () => Promise<T>): Promise<T> {
+    if (this.flavor !== "phase")
+      throw new ContextError("ERR_ASYNC_SECTION", `a section of the ${this.flavor} flavor ends with its turn: sections that await are for phase domains.`);
+    const index = this.readLock();
+    try {
+      return await fn();
+    } finally {
+      this.readUnlock(index);
+    }
+  }
+
+  /** Begin a section that ends with a `using` block, or by `end()`. */
+  guard(): SectionGuard {
+    const index = this.readLock();
+    let open = true;
+    const end = (): void => {
+      if (!open) return;
+      open = false;
+      this.readUnlock(index);
+    };
+    return { end, [dispose]: end } as unknown as SectionGuard;
   }
 
   /** Whether this thread is in a section. */
@@ -114,7 +213,12 @@ export class Domain {
     return this.arena.memory.load(pointer) as Address;
   }
 
-  /** Tell the updaters, in a long turn, that this thread holds no reference. Nothing in a section. */
+  /** A pointer's value, to be compared with another and never followed. Anywhere. */
+  accessPointer(pointer: Address): Address {
+    return this.arena.memory.load(pointer) as Address;
+  }
+
+  /** Tell the updaters, in a long turn, that this thread holds no reference. Nothing in a section, and in the phase flavor. */
   quiescent(): void {
     this.reader.quiescent();
   }
@@ -136,72 +240,167 @@ export class Domain {
     this.arena.memory.store(pointer, target);
   }
 
-  /**
-   * Resolves once every section that is open now has ended. Keeps the process alive meanwhile.
-   * @throws ContextError (ERR_IN_SECTION) at once, in a section: it would wait for itself
-   */
-  synchronize(): Promise<void> {
-    this.#mayWait("synchronize()");
-    return this.#synchronize();
+  /** As `assignPointer`, giving the old target; for an updater that holds its lock. */
+  replacePointer(pointer: Address, target: Address): Address {
+    const old = this.arena.memory.load(pointer) as Address;
+    this.arena.memory.store(pointer, target);
+    return old;
   }
 
-  async #synchronize(): Promise<void> {
+  /** Publish and take the old target, in one step: of several updaters without a lock each gets another one. */
+  exchangePointer(pointer: Address, target: Address): Address {
+    return this.arena.memory.exchange(pointer, target) as Address;
+  }
+
+  /** Publish if the pointer still is `expected`. Gives what it was: `expected` if that was done. */
+  compareExchangePointer(pointer: Address, expected: Address, target: Address): Address {
+    return this.arena.memory.compareExchange(pointer, expected, target) as Address;
+  }
+
+  /**
+   * Resolves once every section that is open now has ended. Keeps the process alive meanwhile.
+   * @throws ContextError (ERR_IN_SECTION, ERR_ATOMIC_CONTEXT) at once: it would wait for itself, or for a lock's waiters
+   */
+  synchronize(options: WaitOptions = {}): Promise<void> {
+    this.#mayWait("synchronize()");
+    return this.#synchronize(this.#start(options.expedited), options);
+  }
+
+  /** As `synchronize`, looking again and again rather than sleeping. */
+  synchronizeExpedited(options: Omit<WaitOptions, "expedited"> = {}): Promise<void> {
+    return this.synchronize({ ...options, expedited: true });
+  }
+
+  async #synchronize(cookie: Cookie, options: WaitOptions): Promise<void> {
     const started = performance.now();
-    const cookie = this.#periods.start();
-    this.reader.quiescent();
-    if (!this.#periods.isOver(cookie)) {
-      // An asynchronous wait on shared memory never keeps a loop alive, so a timer does.
-      const alive = setInterval(() => {}, 0x3fffffff);
-      try {
-        for (;;) {
-          const ticket = this.#periods.announceSleep();
-          this.reader.quiescent();
-          if (this.#periods.isOver(cookie)) break;
-          await this.#periods.sleepAsync(ticket, LONGEST_SLEEP);
-        }
-      } finally {
-        clearInterval(alive);
-      }
-    }
-    this.#periods.recordDuration(performance.now() - started);
+    await this.#waiter.wait(cookie, options);
+    recordDuration(this.#site, performance.now() - started);
   }
 
   /**
    * Block until every section that is open now has ended.
-   * @throws ContextError (ERR_IN_SECTION) in a section; (ERR_CANNOT_BLOCK) where the thread may not block and would have to
+   * @throws ContextError (ERR_IN_SECTION, ERR_ATOMIC_CONTEXT; ERR_CANNOT_BLOCK where the thread may not block and would have to), GracePeriodTimeoutError
    */
-  synchronizeSync(): void {
+  synchronizeSync(options: SyncWaitOptions = {}): void {
     this.#mayWait("synchronizeSync()");
-    const started = performance.now();
-    this.reader.goOffline();
-    const cookie = this.#periods.start();
-    while (!this.#periods.isOver(cookie)) {
-      if (!this.arena.memory.canBlock)
-        throw new ContextError("ERR_CANNOT_BLOCK", "this thread may not block (a browser's main thread): use `await synchronize()`.");
-      const ticket = this.#periods.announceSleep();
-      if (this.#periods.isOver(cookie)) break;
-      this.#periods.sleep(ticket, LONGEST_SLEEP);
-    }
-    this.#periods.recordDuration(performance.now() - started);
+    this.#synchronizeSync(this.#start(options.expedited), options);
   }
 
-  /** Run `fn` in this thread, from the top of its event loop, once every section open now has ended. Keeps no process alive. */
-  call(fn: () => void): void {
-    this.#reclaimer.call(fn);
+  #synchronizeSync(cookie: Cookie, { timeout, expedited }: SyncWaitOptions): void {
+    const started = performance.now();
+    if (!this.#waiter.waitSync(cookie, timeout, expedited)) {
+      throw new GracePeriodTimeoutError(timeout as number, this.#stalls.describe(cookie, performance.now() - started));
+    }
+    recordDuration(this.#site, performance.now() - started);
+  }
+
+  #start(expedited = false): Cookie {
+    const cookie = this.periods.start();
+    if (expedited && tracepoints.expedited.hasSubscribers) tracepoints.expedited.publish({ domain: this.index, sequence: cookie >>> 0 });
+    return cookie;
+  }
+
+  // Polling ------------------------------------------------------------------------------------------
+
+  /** A cookie for all that was unlinked by now; asks for no grace period: whoever needs one later brings it about. */
+  getState(): Cookie {
+    this.reader.mustBeOpen();
+    return this.periods.snap();
+  }
+
+  /** As `getState`, and asks for the grace period, so that it will be over by and by, as this thread or others look. */
+  startPoll(): Cookie {
+    this.reader.mustBeOpen();
+    return this.periods.start();
+  }
+
+  /** Whether a cookie's grace period is over. */
+  pollState(cookie: Cookie): boolean {
+    this.reader.mustBeOpen();
+    return this.periods.isOver(cookie);
+  }
+
+  /** Wait for a cookie's grace period, if it is not over. */
+  condSynchronize(cookie: Cookie, options: WaitOptions = {}): Promise<void> {
+    this.#mayWait("condSynchronize()");
+    if (this.periods.isOver(cookie)) return Promise.resolve();
+    return this.#synchronize(this.#start(options.expedited), options);
+  }
+
+  /** As `condSynchronize`, blocking. */
+  condSynchronizeSync(cookie: Cookie, options: SyncWaitOptions = {}): void {
+    this.#mayWait("condSynchronizeSync()");
+    if (!this.periods.isOver(cookie)) this.#synchronizeSync(this.#start(options.expedited), options);
+  }
+
+  /** A cookie that is over, for what no reader has ever seen. */
+  getCompleted(): Cookie {
+    return this.periods.completed();
+  }
+
+  /** Whether two cookies stand for the same grace period, so that one will do. */
+  sameState(a: Cookie, b: Cookie): boolean {
+    return a === b;
+  }
+
+  // Reclamation --------------------------------------------------------------------------------------
+
+  /**
+   * Run `fn` in this thread, from the top of its event loop, once every section open now has ended. Keeps no process alive; what has not run when the
+   * thread detaches or dies never will (`barrier` says so).
+   */
+  call(fn: () => void, { lazy = false, hurry = false }: CallOptions = {}): void {
+    this.arena.heap.slot.mustBeAttached();
+    this.#driver.call(fn, lazy && !hurry);
+    if (hurry) this.#driver.startNow();
   }
 
   /**
-   * Free an object (of kmalloc, a cache, or allocPages), which no new reader can reach, after a grace period.
-   * Allocates nothing and never blocks.
+   * As `call`, for an object with an embedded head (K3); `containerOf` finds the object in the callback.
+   * @throws DoubleCallError when the head waits for its callback already
+   */
+  callHead(head: Address, fn: (head: Address) => void, options?: CallOptions): void {
+    const { memory } = this.arena;
+    this.arena.heap.slot.mustBeAttached();
+    queueHead(memory, head);
+    this.call(() => {
+      unqueueHead(memory, head);
+      fn(head);
+    }, options);
+  }
+
+  /**
+   * Free an object (of kmalloc, a cache, or allocPages), which no new reader can reach, after a grace period. Unlike a callback it outlives this thread.
+   * Allocates nothing. Waits only when too much is waiting, outside sections, and without a lock held.
    * @throws DoubleFreeError (ERR_DOUBLE_RETIRE), InvalidAddressError
    */
   retire(object: Address): void {
     this.#reclaimer.retire(object);
+    this.#driver.kick();
   }
 
-  /** For structures, after an update, holding nothing they retired: in a long turn, release what is over. */
+  /** Wait for a grace period, then free the object (the kernel's kvfree_rcu_mightsleep). @throws as `synchronizeSync` and `kfree` do */
+  retireSync(object: Address): void {
+    this.synchronizeSync();
+    this.arena.heap.kfree(object);
+  }
+
+  /**
+   * Resolves once all callbacks that any thread had registered in this domain have run, or their thread has died or left; and says whose were lost.
+   * @throws ContextError (ERR_IN_CALLBACK) in a callback, which would wait for itself; (ERR_IN_SECTION, ERR_ATOMIC_CONTEXT)
+   */
+  barrier({ signal }: { readonly signal?: AbortSignal } = {}): Promise<BarrierResult> {
+    this.#mayWait("barrier()");
+    if (this.#driver.inCallback) throw new ContextError("ERR_IN_CALLBACK", "barrier() in a callback would wait for that callback itself.");
+    this.#driver.hurryAll();
+    return barrier(this.#site, signal);
+  }
+
+  // For structures -----------------------------------------------------------------------------------
+
+  /** After an update, holding nothing that was retired: in a long turn, release what is over; wait, when too much is waiting. */
   afterUpdate(): void {
-    this.#reclaimer.lookNowAndThen();
+    this.#reclaimer.lookNowAndThen(() => this.#driver.tryAdvance());
   }
 
   /**
@@ -213,7 +412,7 @@ export class Domain {
     if (first !== 0) return first;
     // In a section this thread's own references hold up the grace period: waiting would be for ever.
     if (this.reader.nesting === 0) {
-      this.#reclaimer.flushSync(FORCED_WAIT);
+      this.flushSync(FORCED_WAIT);
       const second = alloc();
       if (second !== 0) return second;
     }
@@ -221,22 +420,47 @@ export class Domain {
     throw new OutOfMemoryError(bytes, total - used, total);
   }
 
+  /** Block until everything this thread has retired is given back, for at most `timeout` ms. Outside sections. */
+  flushSync(timeout: number): void {
+    this.#reclaimer.flushSync(timeout);
+    this.#departed.help();
+  }
+
+  /** What this thread's driver does at each look: release what is over. @throws LockTimeoutError */
+  advance(timeout?: number): void {
+    this.#reclaimer.advance(timeout);
+    this.#departed.help(timeout);
+  }
+
   /**
-   * For structures, before an update, which may wait for a lock or for memory.
-   * @throws ContextError (ERR_IN_SECTION), ClosedError
+   * Before an update, which may wait for a lock or for memory.
+   * @throws ContextError (ERR_IN_SECTION, ERR_ATOMIC_CONTEXT), ClosedError
    */
   beforeUpdate(operation: string): void {
     this.#mayWait(operation);
   }
 
-  /** What may wait is refused in a section, and after `detach`. */
+  /** What may wait is refused in a section, with a spin lock held, and after `detach`. */
   #mayWait(operation: string): void {
     this.reader.mustBeOpen();
-    if (this.reader.nesting > 0)
+    // In the phase flavor other sections of this thread may be open: they await something, and go on.
+    if (this.reader.nesting > 0 && (this.flavor !== "phase" || this.reader.inSynchronousSection))
       throw new ContextError("ERR_IN_SECTION", `${operation} may wait, and was called in a read-side section, which others wait for: end the section first.`);
+    if (this.arena.heap.slot.spinLocks > 0)
+      throw new ContextError("ERR_ATOMIC_CONTEXT", `${operation} may wait, and this thread holds a spin lock, for which others burn their time: unlock first.`);
   }
 
   // Life and death -----------------------------------------------------------------------------------
+
+  /** Give this thread a name for reports; up to 64 bytes of UTF-8 are kept. */
+  nameThread(name: string): void {
+    storeText(this.arena.memory, field(this.arena.heap.slot.address, SlotWord.NAME), NAME_WORDS, name);
+  }
+
+  /** Be told, in long waits, of the threads that are waited for: they may be dead. */
+  onSuspects(listener: (threads: readonly number[]) => void): void {
+    this.#stalls.onSuspects = listener;
+  }
 
   /**
    * Say that a thread is dead. Its sections are over, its locks tell their next owner, what it retired is given back
@@ -248,69 +472,72 @@ export class Domain {
    */
   reap(thread: number, timeout?: number): boolean {
     const died = reapThread(this.arena.heap, thread, timeout);
-    this.#periods.wakeAll();
+    this.#wakeAll();
     // Also when it had none: it may have died while it was leaving.
-    this.#reclaimer.noteDrained();
+    this.helpDeparted();
     return died;
+  }
+
+  /** Every domain's waiters look again, those that this thread has not opened too. */
+  #wakeAll(): void {
+    const { memory, layout } = this.arena;
+    for (let index = 0; index < layout.domains; index++) new Site(memory, layout, index, this.#site.slot).events.wakeAll();
+    this.periods.force(); // a dead thread reports nothing any more
   }
 
   /** See to what threads that have left or died still have in limbo. */
   helpDeparted(): void {
-    this.#reclaimer.noteDrained();
+    this.#departed.note();
+    this.#driver.kick();
   }
 
   /**
-   * Give this thread's slot back. Callbacks that have not run never will.
+   * Give this thread's slot back, in the main domain. Callbacks that have not run never will.
    * @throws ContextError (ERR_IN_SECTION), ClosedError; LockTimeoutError: call again in a later turn
    */
   detach(): void {
-    this.#mayWait("detach()");
-    this.#reclaimer.advance();
-    this.reader.goOffline();
-    const left = !this.arena.heap.limbo.empty;
+    const all = [...this.#others, this];
+    for (const domain of all) domain.#mayDetach();
+    for (const domain of all) {
+      domain.advance();
+      domain.reader.goOffline();
+    }
+    const left = all.some((domain) => !domain.#reclaimer.empty);
     this.arena.detach(); // may not get the arena lock; then this thread is attached as before, and may try again
-    this.#reclaimer.stop();
-    this.reader.close();
-    if (left) this.arena.memory.store(field(this.arena.layout.root, DomainWord.REAPING), 1);
+    for (const domain of all) {
+      domain.#driver.stop();
+      domain.reader.close();
+      domain.#site.events.wake(); // a barrier may wait for callbacks that are lost now
+    }
+    if (left) this.#departed.note();
   }
 
-  /** Figures of all threads. */
+  #mayDetach(): void {
+    this.#mayWait("detach()");
+    if (this.reader.nesting > 0) throw new ContextError("ERR_IN_SECTION", "detach() with a read-side section open: end all sections first.");
+  }
+
+  // Figures ------------------------------------------------------------------------------------------
+
+  /** Figures of all threads, and of what this one has waiting. */
   stats(): DomainStats {
-    const { memory, layout } = this.arena;
-    const word = (offset: number): number => memory.load(field(layout.root, offset));
-    const [p50 = 0, p99 = 0] = quantiles(memory, field(layout.root, DomainWord.HISTOGRAM), [0.5, 0.99]);
-    const slots = [];
-    for (let index = 0; index < slotsUsed(memory); index++) {
-      const slot = slotAddress(layout, index);
-      const state = memory.load(slot);
-      if (kindOf(state) !== SlotKind.LIVE) continue;
-      slots.push({
-        index,
-        thread: threadOf(state),
-        online: memory.load(field(slot, SlotWord.SEEN)) !== 0,
-        waiting: memory.load(field(slot, SlotWord.WAITING)),
-      });
-    }
-    return {
-      sequence: word(DomainWord.GP_SEQ) >>> 0,
-      completed: word(DomainWord.COMPLETED) >>> 0,
-      gracePeriods: word(DomainWord.GRACE_PERIODS) >>> 0,
-      gpMicros: { p50, p99, max: word(DomainWord.LONGEST) },
-      waiting: slots.reduce((sum, slot) => sum + slot.waiting, 0),
-      slots,
-    };
+    return domainStats(this.#site, this.#flavor, {
+      callbacks: this.#driver.callbacks.counts(),
+      stalls: this.#stalls.stalls,
+      backPressure: this.#reclaimer.backPressure,
+    });
+  }
+
+  /** Begin an interval: its figures are those since now, whoever else measures. */
+  measure(): Interval {
+    return startInterval(this.#site);
   }
 }
+
+const SECTION_LEFT_OPEN =
+  "quiesce: a turn ended inside a read-side section (readLock() without readUnlock(), or an await between them). " +
+  "The slot stays online, and memory is not reclaimed, until the section ends.";
 
 function isThenable(value: unknown): boolean {
   return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
-}
-
-function warnSectionLeftOpen(): void {
-  const message =
-    "quiesce: a turn ended inside a read-side section (readLock() without readUnlock(), or an await between them). " +
-    "The slot stays online, and memory is not reclaimed, until the section ends.";
-  const { process } = globalThis as { process?: { emitWarning?: (message: string, type: string) => void } };
-  if (process?.emitWarning !== undefined) process.emitWarning(message, "QuiesceWarning");
-  else console.warn(message);
 }

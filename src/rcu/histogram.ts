@@ -29,9 +29,8 @@ export function record(memory: Memory, histogram: Address, microseconds: number)
   memory.add(field(histogram, bucketOf(Math.min(Math.max(0, Math.round(microseconds)), 0x7fffffff))), 1);
 }
 
-/** The durations below which the given fractions lie, in microseconds; 0 when nothing was recorded. */
-export function quantiles(memory: Memory, histogram: Address, fractions: readonly number[]): number[] {
-  const counts = Array.from({ length: HISTOGRAM_WORDS }, (_, i) => memory.load(field(histogram, i)) >>> 0);
+/** The durations below which the given fractions of these counts lie, in microseconds; 0 when nothing was recorded. */
+export function quantilesOf(counts: readonly number[], fractions: readonly number[]): number[] {
   const total = counts.reduce((sum, count) => sum + count, 0);
   return fractions.map((fraction) => {
     let below = 0;
@@ -41,4 +40,12 @@ export function quantiles(memory: Memory, histogram: Address, fractions: readonl
     }
     return 0;
   });
+}
+
+/** Likewise, of a histogram. */
+export function quantiles(memory: Memory, histogram: Address, fractions: readonly number[]): number[] {
+  return quantilesOf(
+    Array.from({ length: HISTOGRAM_WORDS }, (_, i) => memory.load(field(histogram, i)) >>> 0),
+    fractions,
+  );
 }

@@ -1,5 +1,5 @@
 /**
- * Reclamation: what waits for a grace period, and who sees to it (S1: removal and reclamation are separate phases).
+ * Reclamation: memory that waits for a grace period (S1: removal and reclamation are separate phases).
  *
  * Retired memory goes through the four segments of the slot's limbo as a ring (the kernel's rcu_segcblist, whose
  * DONE, WAIT, NEXT_READY and NEXT these are in turn):
@@ -8,96 +8,105 @@
  *        [waits for cookie a] [waits for b] [takes what is retired now] [empty]
  *
  * Sealing a segment takes a cookie for all that is in it; when the oldest cookie is over, the whole segment goes back to the
- * allocator. Callbacks are JavaScript functions, so they stay in the thread that registered them, in two such segments.
+ * allocator. Nothing is allocated for that, so retiring cannot fail.
  *
- * Whoever has something waiting drives: after the turn in which it retired, it waits without blocking until its cookies are
- * over. In a long turn it looks every 64 retires. The limbo of dead and departed threads is emptied by whoever drives next.
+ * When too many bytes wait, whoever retires feels it: it forces a grace period, and waits for it where it may.
  *
  * Law table
  *   word                        class
- *   COLLECTING, OLDEST, cookies private to the slot (see slot.ts); COOKIE of a DRAINED slot: locked by the arena lock
- *   WAITING                     atomic; written only by the slot's thread, for statistics
- *   REAPING                     atomic; set after a slot became DRAINED, cleared with the arena lock when none is left
+ *   COLLECTING, OLDEST, cookies private to the slot (see memory/slot.ts)
+ *   WAITING, WAITING_BYTES      atomic; written only by the slot's thread, for statistics
  */
 
 import { type Address, field } from "../memory/address.js";
-import { LockTimeoutError } from "../memory/errors.js";
 import type { Heap } from "../memory/heap.js";
-import { LIMBO_SEGMENTS } from "../memory/limbo.js";
-import { freeSlot, releaseLimbo } from "../memory/reap.js";
-import { SlotKind, SlotWord, slotAddress, slotsOfKind } from "../memory/slot.js";
-import type { EventLoopReader } from "./event-loop.js";
-import type { Cookie, GracePeriods } from "./grace-period.js";
-import { DomainWord } from "./layout.js";
-import { pause } from "./pause.js";
+import { LIMBO_SEGMENTS, type Limbo } from "../memory/limbo.js";
+import { RecordWord } from "../memory/slot.js";
+import { recordDuration } from "./durations.js";
+import type { Flavor } from "./flavors/flavor.js";
+import type { Site } from "./flavors/site.js";
+import { ReaderWord } from "./layout.js";
+import type { Cookie } from "./sequence.js";
+import { LONGEST_SLEEP } from "./waiter.js";
 
 /** Retires between two looks at what is over, in a turn that does not end. */
 const RETIRES_A_LOOK = 64;
-/** Longest sleep of a driver in ms, in case a thread died without a sign. */
-const LONGEST_SLEEP = 20;
-/**
- * Longest wait of a driver for the arena lock, in ms. Its owner may have died, and the event that tells so be waiting for this very
- * turn to end.
- */
-const DRIVER_PATIENCE = 20;
+/** Longest time that one retire waits when too much is waiting, in ms. */
+const BACK_PRESSURE_WAIT = 100;
 
-/** What one thread has waiting. */
+/** What one thread has retired in one domain. */
 export class Reclaimer {
   readonly #heap: Heap;
-  readonly #periods: GracePeriods;
-  readonly #reader: EventLoopReader;
+  readonly #site: Site;
+  readonly #flavor: Flavor;
+  readonly #limbo: Limbo;
+  readonly #limit: number;
   readonly #started: number[] = new Array(LIMBO_SEGMENTS).fill(0);
+  readonly #bytes: number[] = new Array(LIMBO_SEGMENTS).fill(0);
+  #waitingBytes = 0;
   #sinceLook = 0;
-  #driving = false;
-  #stopped = false;
+  /** How often too much was waiting. */
+  backPressure = 0;
 
-  #nextCallbacks: (() => void)[] = [];
-  #waitingCallbacks: { readonly cookie: Cookie; readonly callbacks: (() => void)[] } | undefined;
-
-  constructor(heap: Heap, periods: GracePeriods, reader: EventLoopReader) {
+  /** @param limit bytes that may wait before whoever retires has to wait */
+  constructor(heap: Heap, site: Site, flavor: Flavor, limit: number) {
     this.#heap = heap;
-    this.#periods = periods;
-    this.#reader = reader;
+    this.#site = site;
+    this.#flavor = flavor;
+    this.#limbo = heap.limboOf(site.slot, site.domain);
+    this.#limit = limit;
   }
 
   #word(word: number): Address {
-    return field(this.#heap.slot.address, word);
+    return field(this.#limbo.record, word);
+  }
+
+  /** Whether nothing is waiting. */
+  get empty(): boolean {
+    return this.#limbo.empty;
+  }
+
+  /** Bytes in limbo that this thread knows of. */
+  get waitingBytes(): number {
+    return this.#waitingBytes;
   }
 
   /**
-   * Give an object back once no reader can hold it. Allocates nothing, never blocks.
-   * @throws DoubleFreeError
+   * Give an object back once no reader can hold it. Allocates nothing. Blocks only where too much is waiting, and the thread may: outside
+   * sections, with no lock held.
+   * @throws DoubleFreeError, InvalidAddressError
    */
   retire(object: Address): void {
-    const { memory, limbo, slot } = this.#heap;
+    const { memory, slot } = this.#heap;
     slot.mustBeAttached();
-    limbo.push(memory.read(this.#word(SlotWord.COLLECTING)), object);
+    const segment = memory.read(this.#word(RecordWord.COLLECTING));
+    const bytes = this.#heap.usableBytes(object);
+    this.#limbo.push(segment, object);
+    this.#bytes[segment] = (this.#bytes[segment] as number) + bytes;
+    this.#waitingBytes += bytes;
     this.#showWaiting();
     this.#sinceLook++;
-    this.#drive();
+    if (this.#waitingBytes > this.#limit && slot.locksHeld === 0) this.#pressBack();
   }
 
   /** In a long turn, after an operation: look whether something is over. Not while the caller holds what it retired. */
-  lookNowAndThen(): void {
-    if (this.#sinceLook < RETIRES_A_LOOK || this.#reader.nesting > 0) return;
+  lookNowAndThen(tryAdvance: () => void): void {
+    if (this.#waitingBytes > this.#limit) this.#pressBack();
+    if (this.#sinceLook < RETIRES_A_LOOK || this.#flavor.reader.nesting > 0) return;
     this.#sinceLook = 0;
-    this.#tryAdvance();
+    tryAdvance();
   }
 
-  /** Run `callback` once every section that is open now has ended, in this thread, from the top of its event loop. */
-  call(callback: () => void): void {
-    this.#heap.slot.mustBeAttached();
-    this.#nextCallbacks.push(callback);
-    this.#drive();
-  }
-
-  /** Whether anything is waiting in this thread. */
-  get idle(): boolean {
-    return this.#heap.limbo.empty && this.#nextCallbacks.length === 0 && this.#waitingCallbacks === undefined;
+  #pressBack(): void {
+    if (this.#flavor.reader.nesting > 0) return; // it would wait for itself
+    this.backPressure++;
+    this.flushSync(BACK_PRESSURE_WAIT);
   }
 
   #showWaiting(): void {
-    this.#heap.memory.store(this.#word(SlotWord.WAITING), this.#heap.limbo.size);
+    const { memory } = this.#heap;
+    memory.store(this.#word(ReaderWord.WAITING), this.#limbo.size);
+    memory.store(this.#word(ReaderWord.WAITING_BYTES), this.#waitingBytes);
   }
 
   /**
@@ -107,148 +116,54 @@ export class Reclaimer {
    */
   advance(timeout?: number): void {
     this.#seal();
-    this.#reader.quiescent(); // this thread's own last section is over: it must not wait for itself
+    this.#flavor.reader.quiescent(); // this thread's own last section is over: it must not wait for itself
     this.#releaseOver(timeout);
-    this.#helpDrained(timeout);
-  }
-
-  /** Advance, or leave it for later when the arena lock cannot be had; gives whether it advanced. */
-  #tryAdvance(): boolean {
-    try {
-      this.advance(DRIVER_PATIENCE);
-      return true;
-    } catch (error) {
-      if (error instanceof LockTimeoutError) return false;
-      throw error;
-    }
   }
 
   #seal(): void {
-    const { memory, limbo } = this.#heap;
-    const collecting = memory.read(this.#word(SlotWord.COLLECTING));
+    const { memory } = this.#heap;
+    const collecting = memory.read(this.#word(RecordWord.COLLECTING));
     const next = (collecting + 1) % LIMBO_SEGMENTS;
-    if (limbo.count(collecting) === 0 || next === memory.read(this.#word(SlotWord.OLDEST))) return;
-    memory.write(limbo.cookie(collecting), this.#periods.start());
+    if (this.#limbo.count(collecting) === 0 || next === memory.read(this.#word(RecordWord.OLDEST))) return;
+    memory.write(this.#limbo.cookie(collecting), this.#flavor.periods.start());
     this.#started[collecting] = performance.now();
-    memory.write(this.#word(SlotWord.COLLECTING), next);
+    memory.write(this.#word(RecordWord.COLLECTING), next);
   }
 
   #releaseOver(timeout?: number): void {
-    const { memory, limbo } = this.#heap;
+    const { memory } = this.#heap;
     for (;;) {
-      const oldest = memory.read(this.#word(SlotWord.OLDEST));
-      if (oldest === memory.read(this.#word(SlotWord.COLLECTING))) return;
-      if (!this.#periods.isOver(memory.read(limbo.cookie(oldest)) as Cookie)) return;
-      this.#periods.recordDuration(performance.now() - (this.#started[oldest] as number));
-      limbo.release(oldest, timeout);
+      const oldest = memory.read(this.#word(RecordWord.OLDEST));
+      if (oldest === memory.read(this.#word(RecordWord.COLLECTING))) return;
+      if (!this.#flavor.periods.isOver(memory.read(this.#limbo.cookie(oldest)) as Cookie)) return;
+      recordDuration(this.#site, performance.now() - (this.#started[oldest] as number));
+      this.#limbo.release(oldest, timeout);
+      this.#waitingBytes -= this.#bytes[oldest] as number;
+      this.#bytes[oldest] = 0;
       this.#showWaiting();
-      memory.write(this.#word(SlotWord.OLDEST), (oldest + 1) % LIMBO_SEGMENTS);
+      memory.write(this.#word(RecordWord.OLDEST), (oldest + 1) % LIMBO_SEGMENTS);
     }
   }
 
-  /**
-   * Blocking: wait until everything this thread has retired so far is given back, for at most `timeout` ms.
-   * Only outside sections.
-   */
+  /** Blocking: wait until everything this thread has retired so far is given back, for at most `timeout` ms. Outside sections. */
   flushSync(timeout: number): void {
+    const { events, memory } = this.#site;
     const deadline = performance.now() + timeout;
     for (;;) {
       this.advance();
-      if (this.#heap.limbo.empty || performance.now() >= deadline || !this.#heap.memory.canBlock) break;
-      const ticket = this.#periods.announceSleep();
+      if (this.#limbo.empty || performance.now() >= deadline || !memory.canBlock) break;
+      const ticket = events.announceSleep();
       this.advance();
-      if (this.#heap.limbo.empty) break;
-      this.#reader.goOffline();
-      this.#periods.sleep(ticket, LONGEST_SLEEP);
+      if (this.#limbo.empty) break;
+      this.#flavor.reader.goOffline();
+      if (events.sleep(ticket, LONGEST_SLEEP)) this.#flavor.periods.force();
     }
   }
 
-  /** From the top of the event loop: run callbacks whose grace period is over. */
-  #runCallbacks(): void {
-    const waiting = this.#waitingCallbacks;
-    if (waiting !== undefined && this.#periods.isOver(waiting.cookie)) {
-      this.#waitingCallbacks = undefined;
-      for (const callback of waiting.callbacks) {
-        try {
-          callback();
-        } catch (error) {
-          // As an error in any event handler: reported as uncaught, and the others still run.
-          queueMicrotask(() => {
-            throw error;
-          });
-        }
-      }
-    }
-    if (this.#waitingCallbacks === undefined && this.#nextCallbacks.length > 0) {
-      this.#waitingCallbacks = { cookie: this.#periods.start(), callbacks: this.#nextCallbacks };
-      this.#nextCallbacks = [];
-    }
-  }
-
-  /** Empty the limbo of slots whose threads are gone. */
-  #helpDrained(timeout?: number): void {
-    const { memory, layout } = this.#heap;
-    const reaping = field(layout.root, DomainWord.REAPING);
-    if (memory.load(reaping) === 0) return;
-    this.#heap.withArenaLock(() => {
-      // Cleared before the scan: a slot that becomes DRAINED during it, without the lock, sets it again.
-      memory.store(reaping, 0);
-      let left = 0;
-      for (const index of slotsOfKind(memory, layout, SlotKind.DRAINED)) {
-        const cookie = field(slotAddress(layout, index), SlotWord.COOKIE);
-        if (memory.read(cookie) === 0) memory.write(cookie, this.#periods.start());
-        if (this.#periods.isOver(memory.read(cookie) as Cookie)) {
-          releaseLimbo(this.#heap, index);
-          freeSlot(this.#heap, index);
-        } else left++;
-      }
-      if (left > 0) memory.store(reaping, 1);
-    }, timeout);
-  }
-
-  /** Note that some slot is DRAINED, and see to it. */
-  noteDrained(): void {
-    this.#heap.memory.store(field(this.#heap.layout.root, DomainWord.REAPING), 1);
-    this.#drive();
-  }
-
-  #drive(): void {
-    if (this.#driving) return;
-    this.#driving = true;
-    void this.#driveUntilIdle();
-  }
-
-  async #driveUntilIdle(): Promise<void> {
-    const reaping = field(this.#heap.layout.root, DomainWord.REAPING);
-    await undefined; // not inside the operation that retired: its caller may still hold what it took out
-    const done = (): boolean => this.idle && this.#heap.memory.load(reaping) === 0;
-    try {
-      while (!this.#stopped) {
-        if (!this.#step()) {
-          await pause(LONGEST_SLEEP);
-          continue;
-        }
-        if (this.#stopped || done()) break; // a callback may have closed this thread's hold
-        // Announced before one more look, so that what changes after it wakes the sleeper.
-        const ticket = this.#periods.announceSleep();
-        if ((this.#step() && done()) || this.#stopped) break;
-        await this.#periods.sleepAsync(ticket, LONGEST_SLEEP);
-      }
-    } finally {
-      this.#driving = false;
-    }
-  }
-
-  /** One look; false when it must be tried again. */
-  #step(): boolean {
-    if (this.#reader.nesting > 0) return false; // a section was left open over the turn's end
-    const advanced = this.#tryAdvance();
-    this.#runCallbacks();
-    return advanced || this.#stopped;
-  }
-
-  /** No more driving; what is waiting stays in the slot. */
-  stop(): void {
-    this.#stopped = true;
+  /** Cookie of what has waited longest. */
+  get oldestCookie(): Cookie | undefined {
+    const { memory } = this.#heap;
+    const oldest = memory.read(this.#word(RecordWord.OLDEST));
+    return oldest === memory.read(this.#word(RecordWord.COLLECTING)) ? undefined : (memory.read(this.#limbo.cookie(oldest)) as Cookie);
   }
 }

@@ -18,7 +18,7 @@ import { type Address, field } from "../memory/address.js";
 import { RobustMutex } from "../memory/robust-mutex.js";
 import { cacheName, descriptorAt } from "../memory/slab.js";
 import type { Domain } from "../rcu/domain.js";
-import { DOMAIN_WORDS } from "../rcu/layout.js";
+import { formatDomain, rcuWordsOf } from "../rcu/flavors/open.js";
 import { HEADER_BYTES, type Place } from "../structures/structure.js";
 import { utf8 } from "../values/utf8.js";
 import { SchemaError } from "./errors.js";
@@ -29,7 +29,10 @@ const ENTRY_WORDS = 8;
 const LOCK = 0;
 const FIRST_ENTRY = 32;
 
-/** Words of the root area that the directory takes, after the domain's. */
+/** What stands in place of a schema for a phase domain; its index stands in place of the cache. */
+const PHASE_DOMAIN = "phase domain";
+
+/** Words of the root area that the directory takes, after the domains'. */
 export const DIRECTORY_WORDS: number = FIRST_ENTRY + ENTRIES * ENTRY_WORDS;
 
 const EntryWord = { STATE: 0, HEADER: 1, CACHE: 2, TEXT: 3 } as const;
@@ -51,7 +54,7 @@ export class Directory {
   constructor(domain: Domain) {
     const { memory, layout, heap } = domain.arena;
     this.#domain = domain;
-    this.#base = field(layout.root, DOMAIN_WORDS);
+    this.#base = field(layout.root, rcuWordsOf(memory, layout));
     this.#lock = new RobustMutex(memory, field(this.#base, LOCK), heap.slot);
   }
 
@@ -62,6 +65,24 @@ export class Directory {
    * @throws SchemaError, OutOfMemoryError, TooManyCachesError, ContextError (in a section), ClosedError
    */
   open(name: string, schema: string, nodeBytes: number): Place {
+    return this.#place(
+      this.#entry(name, schema, (entry) => this.#makeStructure(entry, nodeBytes)),
+      name,
+    );
+  }
+
+  /**
+   * Find the phase domain of a name, or make it.
+   * @returns its index
+   * @throws SchemaError, OutOfMemoryError, ContextError (in a section), ClosedError
+   */
+  openPhaseDomain(name: string): number {
+    const entry = this.#entry(name, PHASE_DOMAIN, (made) => this.#makePhaseDomain(made));
+    return this.#domain.arena.memory.read(this.#word(entry, EntryWord.CACHE));
+  }
+
+  /** The entry of a name; `make` makes what it stands for, if it is new. */
+  #entry(name: string, schema: string, make: (entry: number) => void): number {
     if (typeof name !== "string" || name.length === 0 || name.length > LONGEST_NAME || /[\n\p{Surrogate}]/u.test(name)) {
       throw new SchemaError("ERR_NAME", `a name is 1 to ${LONGEST_NAME} characters of well-formed text without a line break; got ${JSON.stringify(name)}.`);
     }
@@ -77,12 +98,12 @@ export class Directory {
         }
         const [itsName, itsSchema] = this.#text(entry);
         if (itsName !== name) continue;
-        if (itsSchema === schema) return this.#place(entry, name);
+        if (itsSchema === schema) return entry;
         throw new SchemaError("ERR_SCHEMA_MISMATCH", `${name} exists as ${itsSchema}; it cannot be opened as ${schema}. Use the same schema in every thread.`);
       }
       if (free === undefined) throw new SchemaError("ERR_TOO_MANY_STRUCTURES", `an arena holds at most ${ENTRIES} structures; ${name} would be one more.`);
-      this.#make(free, name, schema, nodeBytes);
-      return this.#place(free, name);
+      this.#make(free, name, schema, make);
+      return free;
     } finally {
       this.#lock.unlock();
     }
@@ -122,24 +143,47 @@ export class Directory {
     };
   }
 
-  #make(entry: number, name: string, schema: string, nodeBytes: number): void {
-    const { memory, heap } = this.#domain.arena;
+  #take(entry: number, bytes: number): Address {
+    return this.#domain.allocate(bytes, () => this.#domain.arena.heap.kmalloc(bytes, entryTag(entry)));
+  }
+
+  #make(entry: number, name: string, schema: string, make: (entry: number) => void): void {
+    const { memory } = this.#domain.arena;
     memory.store(this.#word(entry, EntryWord.STATE), EntryState.MAKING);
     try {
-      const take = (bytes: number): Address => this.#domain.allocate(bytes, () => heap.kmalloc(bytes, entryTag(entry)));
       const text = `${name}\n${schema}`;
-      const block = take(utf8.bytes(text));
+      const block = this.#take(entry, utf8.bytes(text));
       utf8.write(memory, block, text);
       memory.write(this.#word(entry, EntryWord.TEXT), block);
-      const header = take(HEADER_BYTES);
-      memory.fill(header, HEADER_BYTES / 4, 0);
-      memory.write(this.#word(entry, EntryWord.HEADER), header);
-      memory.write(this.#word(entry, EntryWord.CACHE), this.#cacheFor(entry, nodeBytes));
+      make(entry);
       memory.store(this.#word(entry, EntryWord.STATE), EntryState.READY); // commit
     } catch (error) {
       this.#clearUnfinished();
       throw error;
     }
+  }
+
+  #makeStructure(entry: number, nodeBytes: number): void {
+    const { memory } = this.#domain.arena;
+    const header = this.#take(entry, HEADER_BYTES);
+    memory.fill(header, HEADER_BYTES / 4, 0);
+    memory.write(this.#word(entry, EntryWord.HEADER), header);
+    memory.write(this.#word(entry, EntryWord.CACHE), this.#cacheFor(entry, nodeBytes));
+  }
+
+  /** A domain that no entry has: one that an unfinished making left is as good as a new one. */
+  #makePhaseDomain(entry: number): void {
+    const { memory, layout } = this.#domain.arena;
+    const taken = new Set([0]);
+    for (let other = 0; other < ENTRIES; other++) {
+      if (this.#state(other) === EntryState.READY && this.#text(other)[1] === PHASE_DOMAIN) taken.add(memory.read(this.#word(other, EntryWord.CACHE)));
+    }
+    const index = Array.from({ length: layout.domains }, (_, i) => i).find((i) => !taken.has(i));
+    if (index === undefined)
+      throw new SchemaError("ERR_TOO_MANY_DOMAINS", `all ${layout.domains} grace-period domains are taken: create the memory with more \`domains\`.`);
+    formatDomain(memory, layout, index, { flavor: "phase" });
+    memory.write(this.#word(entry, EntryWord.HEADER), 0);
+    memory.write(this.#word(entry, EntryWord.CACHE), index);
   }
 
   /** The entry's cache: one that an unfinished making left, or a new one. */

@@ -4,7 +4,7 @@ import { QuiesceError } from "../memory/errors.js";
 
 /** A name that is taken by a structure of another schema, or that cannot be one. */
 export class SchemaError extends QuiesceError {
-  constructor(code: "ERR_SCHEMA_MISMATCH" | "ERR_NAME" | "ERR_TOO_MANY_STRUCTURES", message: string) {
+  constructor(code: "ERR_SCHEMA_MISMATCH" | "ERR_NAME" | "ERR_TOO_MANY_STRUCTURES" | "ERR_TOO_MANY_DOMAINS", message: string) {
     super(code, message);
   }
 }

@@ -15,9 +15,12 @@ import { Arena, attachedThreads, createArena } from "../memory/arena.js";
 import { ClosedError, LockTimeoutError } from "../memory/errors.js";
 import { type ArenaOptions, arenaId, openLayout } from "../memory/layout.js";
 import { SharedMemory } from "../memory/memory.js";
-import { Domain, type DomainStats } from "../rcu/domain.js";
-import { FIRST_SEQUENCE, formatDomain } from "../rcu/grace-period.js";
-import { DOMAIN_WORDS } from "../rcu/layout.js";
+import { Domain, type DomainOptions } from "../rcu/domain.js";
+import type { FlavorName } from "../rcu/flavors/flavor.js";
+import { formatDomain, rcuWords } from "../rcu/flavors/open.js";
+import { ORIGIN_WORDS } from "../rcu/section-origin.js";
+import { FIRST_SEQUENCE } from "../rcu/sequence.js";
+import type { DomainStats } from "../rcu/stats.js";
 import { IntervalMap } from "../structures/interval-map.js";
 import { type BoundsName, checkSchema, type IntervalMapSchema, nodeBytes, schemaText } from "../structures/schema.js";
 import { DIRECTORY_WORDS, Directory } from "./directory.js";
@@ -29,15 +32,29 @@ export interface SharedHandle {
   readonly buffer: SharedArrayBuffer;
 }
 
+/** How this thread attaches. */
+export interface AttachOptions extends DomainOptions {
+  /** A name for this thread, for reports. */
+  readonly name?: string;
+}
+
 /** How to make a shared memory. */
-export interface SharedOptions {
+export interface SharedOptions extends AttachOptions {
   /** Size in bytes. Reserved at once; the operating system commits pages as they are touched. At most 4 GiB. */
   readonly bytes: number;
   /** Most threads attached at once; default 32. */
   readonly slots?: number;
   /** Most slab caches, one for each structure and 13 of kmalloc; default 64. */
   readonly caches?: number;
-  /** First grace-period sequence, odd; for tests of the wrap. */
+  /** Most grace-period domains, the main one and those of `phaseDomain`; default 4. */
+  readonly domains?: number;
+  /** Flavor of the main domain: event-loop (default), phase (sections may await), tree (event-loop for many threads). */
+  readonly flavor?: FlavorName;
+  /** Children of a node of the tree flavor, 2 to 16; default 16. */
+  readonly fanOut?: number;
+  /** Check all context rules, and keep the stack where each section began. Slower; for all threads. */
+  readonly debug?: boolean;
+  /** About where grace-period sequences begin, a whole number; for tests of the wrap. */
   readonly firstSequence?: number;
 }
 
@@ -84,9 +101,10 @@ export class Shared {
   readonly #unwatch = new Set<() => void>();
   #closed = false;
 
-  private constructor(buffer: SharedArrayBuffer, memory: SharedMemory) {
+  private constructor(buffer: SharedArrayBuffer, memory: SharedMemory, { name, ...options }: AttachOptions) {
     this.handle = { buffer };
-    this.domain = new Domain(new Arena(memory, threadNumber(memory)));
+    this.domain = new Domain(new Arena(memory, threadNumber(memory)), options);
+    if (name !== undefined) this.domain.nameThread(name);
     this.#directory = new Directory(this.domain);
     this.#id = arenaId(memory);
     attached.set(this.#id, this);
@@ -99,19 +117,21 @@ export class Shared {
    * @throws ArenaOptionsError
    */
   static create(options: SharedOptions): Shared {
-    const { bytes, firstSequence = FIRST_SEQUENCE, ...rest } = options;
-    const arenaOptions: ArenaOptions = { ...rest, rootWords: DOMAIN_WORDS + DIRECTORY_WORDS };
+    const { bytes, slots, caches, domains, flavor, fanOut, debug = false, firstSequence = FIRST_SEQUENCE, ...attach } = options;
+    const given = { ...(slots !== undefined && { slots }), ...(caches !== undefined && { caches }), ...(domains !== undefined && { domains }) };
+    const format = { ...(flavor !== undefined && { flavor }), ...(fanOut !== undefined && { fanOut }), sequence: firstSequence };
+    const arenaOptions: ArenaOptions = { ...given, debugWords: debug ? ORIGIN_WORDS : 0, rootWords: rcuWords(given, format) + DIRECTORY_WORDS };
     const buffer = createArena(bytes, arenaOptions);
     const memory = new SharedMemory(buffer);
-    formatDomain(memory, openLayout(memory), firstSequence);
-    return new Shared(buffer, memory);
+    formatDomain(memory, openLayout(memory), 0, format);
+    return new Shared(buffer, memory, attach);
   }
 
   /**
    * Attach this thread to a shared memory that another one made. The second time in a thread gives the same Shared.
    * @throws HandleError, ArenaFormatError, TooManyThreadsError
    */
-  static attach(handle: SharedHandle): Shared {
+  static attach(handle: SharedHandle, options: AttachOptions = {}): Shared {
     const buffer = handle?.buffer;
     if (!(buffer instanceof SharedArrayBuffer))
       throw new HandleError(
@@ -120,7 +140,7 @@ export class Shared {
       );
     const memory = new SharedMemory(buffer);
     openLayout(memory);
-    return attached.get(arenaId(memory)) ?? new Shared(buffer, memory);
+    return attached.get(arenaId(memory)) ?? new Shared(buffer, memory, options);
   }
 
   /**
@@ -130,6 +150,16 @@ export class Shared {
   intervalMap<const B extends BoundsName, T, V = T>(name: string, schema: IntervalMapSchema<B, T, V>): IntervalMap<B, T, V> {
     checkSchema(schema);
     return this.#structure(name, schemaText(schema), () => new IntervalMap<B, T, V>(this.#directory.open(name, schemaText(schema), nodeBytes(schema)), schema));
+  }
+
+  /**
+   * Open the phase domain of this name, or make it: sections that may await, with grace periods of their own, so that a reader that sleeps there holds up
+   * nothing else (the kernel's srcu_struct). What its readers use must be retired in it too.
+   * @throws SchemaError, ClosedError
+   */
+  phaseDomain(name: string, options?: DomainOptions): Domain {
+    if (this.#closed) throw new ClosedError("this shared memory");
+    return this.domain.open(this.#directory.openPhaseDomain(name), options);
   }
 
   #structure<S>(name: string, schema: string, make: () => S): S {

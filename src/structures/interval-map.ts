@@ -104,12 +104,12 @@ export class IntervalMap<B extends BoundsName, T, V = T> {
   get(key: GivenKey<B>): T | undefined {
     const parsed = this.#bounds.parseScratch(key);
     const { reader } = this.#domain;
-    const nesting = reader.lock(); // and not `enter`: a codec may be the user's, and do anything
+    const nesting = reader.begin(); // and not `enter`: a codec may be the user's, and do anything
     try {
       const node = this.#bounds.find(this.#memory, this.#root, parsed);
       return node === NULL ? undefined : this.#codec.read(this.#memory, this.#valueOf(node));
     } finally {
-      reader.unlockTo(nesting);
+      reader.endTo(nesting);
     }
   }
 
@@ -131,7 +131,7 @@ export class IntervalMap<B extends BoundsName, T, V = T> {
   at<R>(key: GivenKey<B>, fn: (view: EntryView<Key<B>, V>) => R): R | undefined {
     const parsed = this.#bounds.parseScratch(key);
     const { reader } = this.#domain;
-    const nesting = reader.lock();
+    const nesting = reader.begin();
     // Calls nest, so each depth has a view of its own.
     const depth = this.#viewDepth;
     try {
@@ -143,7 +143,7 @@ export class IntervalMap<B extends BoundsName, T, V = T> {
     } finally {
       // First what must not be missed: when the stack has overflowed, the calls below may fail.
       this.#viewDepth = depth;
-      reader.unlockTo(nesting);
+      reader.endTo(nesting);
       this.#views[depth]?.end();
     }
   }
@@ -183,11 +183,11 @@ export class IntervalMap<B extends BoundsName, T, V = T> {
   /** A copy of the first entry that ends at the key or after it. */
   #entryFrom(key: unknown): { lo: unknown; hi: unknown; value: T } | undefined {
     const { reader } = this.#domain;
-    const nesting = reader.lock();
+    const nesting = reader.begin();
     try {
       return this.#firstEndingFrom(key);
     } finally {
-      reader.unlockTo(nesting);
+      reader.endTo(nesting);
     }
   }
 

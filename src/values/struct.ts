@@ -15,6 +15,30 @@ export type StructOf<F extends Fields> = { [K in keyof F]: F[K] extends FixedCod
 /** A struct seen in place: its getters read shared memory. Only inside the callback it was given to. */
 export type StructView<F extends Fields> = Readonly<StructOf<F>>;
 
+/** A codec for structs; knows where each field stands. */
+export interface StructCodec<F extends Fields> extends FixedCodec<StructOf<F>, StructView<F>> {
+  /** Words before each field. */
+  readonly offsets: Readonly<Record<keyof F, number>>;
+}
+
+/**
+ * The struct whose field is at this address (the kernel's container_of).
+ * @throws QuiesceError (ERR_SCHEMA) for a field that the struct has not
+ */
+export function containerOf<F extends Fields>(address: Address, codec: StructCodec<F>, name: keyof F & string): Address {
+  return field(address, -offsetOf(codec, name));
+}
+
+/**
+ * Words from the start of a struct to a field (offsetof).
+ * @throws QuiesceError (ERR_SCHEMA) for a field that the struct has not
+ */
+export function offsetOf<F extends Fields>(codec: StructCodec<F>, name: keyof F & string): number {
+  const offset = Object.hasOwn(codec.offsets, name) ? codec.offsets[name] : undefined;
+  if (offset === undefined) throw new QuiesceError("ERR_SCHEMA", `${codec.name} has no field ${JSON.stringify(name)}.`);
+  return offset;
+}
+
 /** A window on a struct, with a getter of its own for each field, so that it can be spread and printed as an object is. */
 function windowOn<F extends Fields>(fields: readonly { name: string; codec: FixedCodec<number>; offset: number }[]): View<StructView<F>> {
   let memory: Memory | undefined;
@@ -45,10 +69,10 @@ function windowOn<F extends Fields>(fields: readonly { name: string; codec: Fixe
  * A codec for objects with these fields.
  * @throws QuiesceError (ERR_SCHEMA) for no fields, or one of variable size
  */
-export function struct<const F extends Fields>(fields: F): FixedCodec<StructOf<F>, StructView<F>> {
+export function struct<const F extends Fields>(fields: F): StructCodec<F> {
   let words = 0;
   const parts = Object.entries(fields).map(([name, codec]) => {
-    if (codec?.words === undefined) throw new QuiesceError("ERR_SCHEMA", `field ${name} of a struct must be of fixed size (u16, u32).`);
+    if (codec?.words === undefined) throw new QuiesceError("ERR_SCHEMA", `field ${name} of a struct must be of fixed size (u16, u32, i32, rcuHead).`);
     // Names stand in the schema's text, which must tell schemas apart.
     if (!/^[A-Za-z_$][\w$]*$/.test(name) || name === "__proto__") {
       throw new QuiesceError("ERR_SCHEMA", `a struct's field is called by an identifier; got ${JSON.stringify(name)}.`);
@@ -62,6 +86,7 @@ export function struct<const F extends Fields>(fields: F): FixedCodec<StructOf<F
   return {
     name: `struct{${parts.map(({ name, codec }) => `${name}:${codec.name}`).join(",")}}`,
     words,
+    offsets: Object.fromEntries(parts.map(({ name, offset }) => [name, offset])) as Record<keyof F, number>,
     check(value) {
       if (typeof value !== "object" || value === null) {
         throw new ValueError("ERR_VALUE_TYPE", `a struct is an object with the fields ${parts.map((part) => part.name).join(", ")}; got ${show(value)}.`);

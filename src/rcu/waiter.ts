@@ -1,0 +1,125 @@
+/**
+ * Waiting for a grace period: look, sleep until some slot has changed, look again. Whoever waits also drives (flavors/), and tells who is
+ * waited for when it takes too long.
+ *
+ * Law table: this file owns no word; it sleeps on WANTED (event-count.ts).
+ */
+
+import { ContextError } from "./errors.js";
+import type { Flavor } from "./flavors/flavor.js";
+import type { Site } from "./flavors/site.js";
+import type { Cookie } from "./sequence.js";
+import type { StallDetector } from "./stall.js";
+
+/** Longest sleep between two looks, in ms: a thread may die without a sign. */
+export const LONGEST_SLEEP = 20;
+/** Looks before sleeping: a turn commonly ends within them (liburcu's RCU_QS_ACTIVE_ATTEMPTS). */
+const LOOKS = 100;
+/** So many times more when it is expedited. */
+const EXPEDITED_TIMES = 20;
+
+export interface WaitOptions {
+  /** Ends the wait with the signal's reason. What was asked for stays asked for. */
+  readonly signal?: AbortSignal | undefined;
+  /** Look again and again rather than sleep. */
+  readonly expedited?: boolean | undefined;
+}
+
+/** Rejects when the signal is aborted. */
+export function aborted(signal: AbortSignal): { readonly promise: Promise<never>; readonly forget: () => void } {
+  let forget = (): void => {};
+  const promise = new Promise<never>((_, reject) => {
+    const onAbort = (): void => reject(signal.reason);
+    signal.addEventListener("abort", onAbort, { once: true });
+    forget = () => signal.removeEventListener("abort", onAbort);
+  });
+  promise.catch(() => {}); // it is raced, and may lose
+  return { promise, forget };
+}
+
+/** Wait for `condition`, until the signal is aborted; `sleep` lets events through. Keeps the process alive. */
+export async function waitUntil(condition: () => boolean, sleep: () => Promise<unknown>, signal: AbortSignal | undefined): Promise<void> {
+  signal?.throwIfAborted();
+  if (condition()) return;
+  // An asynchronous wait on shared memory never keeps a loop alive, so a timer does.
+  const alive = setInterval(() => {}, 0x3fffffff);
+  const abort = signal === undefined ? undefined : aborted(signal);
+  try {
+    while (!condition()) await (abort === undefined ? sleep() : Promise.race([sleep(), abort.promise]));
+  } finally {
+    clearInterval(alive);
+    abort?.forget();
+  }
+}
+
+/** One thread's waits in one domain. */
+export class Waiter {
+  readonly #site: Site;
+  readonly #flavor: Flavor;
+  readonly #stalls: StallDetector;
+  readonly #looks: number;
+
+  /** @param looks looks before sleeping */
+  constructor(site: Site, flavor: Flavor, stalls: StallDetector, looks: number = LOOKS) {
+    this.#site = site;
+    this.#flavor = flavor;
+    this.#stalls = stalls;
+    this.#looks = looks;
+  }
+
+  /**
+   * Block until a grace period is over. Outside sections.
+   * @param timeout ms to wait at most
+   * @returns whether it is over
+   * @throws ContextError (ERR_CANNOT_BLOCK)
+   */
+  waitSync(cookie: Cookie, timeout: number = Number.POSITIVE_INFINITY, expedited = false): boolean {
+    const { events, memory } = this.#site;
+    const { periods, reader } = this.#flavor;
+    reader.goOffline();
+    if (periods.isOver(cookie)) return true;
+    const started = performance.now();
+    if (this.#spin(cookie, expedited)) return true;
+    const watch = this.#stalls.watch(cookie);
+    for (;;) {
+      if (!memory.canBlock)
+        throw new ContextError("ERR_CANNOT_BLOCK", "this thread may not block (a browser's main thread): use the asynchronous twin, as `await synchronize()`.");
+      const left = timeout - (performance.now() - started);
+      if (left <= 0) return false;
+      const ticket = events.announceSleep();
+      if (periods.isOver(cookie)) return true;
+      if (events.sleep(ticket, Math.min(left, LONGEST_SLEEP))) periods.force();
+      if (periods.isOver(cookie)) return true;
+      watch.look();
+    }
+  }
+
+  /** Wait without blocking, and keep the process alive meanwhile. */
+  async wait(cookie: Cookie, { signal, expedited = false }: WaitOptions): Promise<void> {
+    const { events } = this.#site;
+    const { periods, reader } = this.#flavor;
+    const isOver = (): boolean => {
+      reader.quiescent();
+      return periods.isOver(cookie);
+    };
+    signal?.throwIfAborted();
+    if (isOver() || (expedited && this.#spin(cookie, true))) return;
+    const watch = this.#stalls.watch(cookie);
+    const sleep = async (): Promise<void> => {
+      const ticket = events.announceSleep();
+      if (isOver()) return;
+      if (await events.sleepAsync(ticket, LONGEST_SLEEP)) periods.force();
+      watch.look();
+    };
+    await waitUntil(isOver, sleep, signal);
+  }
+
+  #spin(cookie: Cookie, expedited: boolean): boolean {
+    const { periods } = this.#flavor;
+    for (let looks = this.#looks * (expedited ? EXPEDITED_TIMES : 1); looks > 0; looks--) {
+      if (expedited) periods.force();
+      if (periods.isOver(cookie)) return true;
+    }
+    return false;
+  }
+}

@@ -10,9 +10,9 @@ import type { Memory } from "../../src/memory/memory.js";
 import type { Domain } from "../../src/rcu/domain.js";
 import { GracePeriods } from "../../src/rcu/grace-period.js";
 import { DomainWord } from "../../src/rcu/layout.js";
-import type { Self } from "../../test/support/hand.js";
-import { Random } from "../../test/support/seed.js";
-import { sleep } from "../../test/support/watchdog.js";
+import type { Self } from "../support/hand.js";
+import { Random } from "../support/seed.js";
+import { sleep } from "../support/watchdog.js";
 import { type Maps, openMaps, type TortureJob } from "./job.js";
 import { type ErrorKind, ownCounts, type Tally } from "./tally.js";
 

@@ -4,14 +4,14 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { Random, seedOf } from "../../check/support/seed.js";
+import { sleep } from "../../check/support/watchdog.js";
 import { type Operation, type State, statesAfter } from "../../check/torture/linearizable.js";
 import { HELP, parse, UsageError } from "../../check/torture/options.js";
 import type { Result } from "../../check/torture/run.js";
 import { StallWatch } from "../../check/torture/stall.js";
 import { PIPE_BUCKETS, Tally } from "../../check/torture/tally.js";
 import { Shared } from "../../src/index.js";
-import { Random, seedOf } from "../support/seed.js";
-import { sleep } from "../support/watchdog.js";
 
 const LIMIT = 60_000;
 

@@ -5,7 +5,7 @@
 
 import { type IntervalMap, type Shared, type StructView, struct, u32, utf8 } from "../../src/index.js";
 import type { StructOf } from "../../src/values/struct.js";
-import { checkOf, type Random } from "../support/seed.js";
+import { checkOf, type Random } from "./seed.js";
 
 const fields = { version: u32, check: u32 };
 const versioned = struct(fields);

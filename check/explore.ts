@@ -27,6 +27,7 @@
  * all behaviours of all conforming engines were covered. With `races: false` nothing of this holds.
  */
 
+import { LocalSites } from "./call-sites.js";
 import { privileged } from "./checked-memory.js";
 import { Machine } from "./machine.js";
 import { Footprint, Op } from "./operation.js";
@@ -36,6 +37,7 @@ import type { Annotate, ExploreOptions, Failure, FailureKind, Result, Scenario, 
 import { decodeSchedule, describe, encodeSchedule, failureText, labelOf, standing, stepLines, threadName } from "./schedule.js";
 import { abandoned, type Frontier, ScheduledMemory } from "./scheduled-memory.js";
 import { Shadow, ShadowError } from "./shadow.js";
+import { JournalledCells } from "./shadow-cells.js";
 import { Spins } from "./spin.js";
 import { Field, Sleep, ThreadStates } from "./thread-state.js";
 import { Undo } from "./undo.js";
@@ -121,7 +123,9 @@ class Explorer implements Frontier {
     this.#states = new ThreadStates(this.#book, count);
     const label = (address: number): string => labelOf(scenario, address);
     const races = options.races ?? true;
-    this.#shadow = races ? new Shadow(this.#book, count, words, { stacks: forced !== undefined, label, threadName }) : undefined;
+    const keepsSites = forced !== undefined; // of one execution
+    const cells = new JournalledCells(this.#book, count, words, keepsSites);
+    this.#shadow = races ? new Shadow(cells, { ...(keepsSites ? { sites: new LocalSites() } : {}), label, threadName }) : undefined;
     const source = (options.reduction ?? "source") === "source" && options.preemptions === undefined && forced === undefined;
     this.#reduction = source ? new Reduction(count, 2 * words, this.#path, this.#book) : undefined;
     this.#sleepSets = source || (options.reduction === "sleep" && options.preemptions === undefined && forced === undefined);

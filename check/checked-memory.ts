@@ -15,7 +15,7 @@
 import { type Address, field } from "../src/memory/address.js";
 import type { AsyncWait, Memory, WaitResult } from "../src/memory/memory.js";
 import type { Annotate } from "./scenario.js";
-import { type Shadow, ShadowError } from "./shadow.js";
+import { privileged, type Shadow, ShadowError } from "./shadow.js";
 
 /** Where the first error goes, of all threads. */
 export interface Reporter {
@@ -112,17 +112,25 @@ export class CheckedMemory implements Memory {
     });
   }
   copy(target: Address, source: Address, words: number): void {
+    const sampled = this.#sampled();
     const copied = new Int32Array(words);
-    this.#eachRead(source, words, (word, i) => {
+    const unwritten: boolean[] = [];
+    this.#each(source, words, (word, i) => {
+      unwritten[i] = sampled && this.#shadow.readToCopy(this.#thread, word);
       copied[i] = this.#inner.read(word);
     });
     this.#each(target, words, (word, i) => {
       this.#shadow.write(this.#thread, word);
+      if (unwritten[i] === true) this.#shadow.setState(word, 1, "fresh");
       this.#inner.write(word, copied[i] as number);
     });
   }
   readBytes(source: Address, target: Uint8Array): void {
-    this.#eachRead(source, (target.length + 3) >> 2, (word, i) => this.#inner.readBytes(word, target.subarray(4 * i, 4 * i + 4)));
+    const sampled = this.#sampled();
+    this.#each(source, (target.length + 3) >> 2, (word, i) => {
+      if (sampled) this.#shadow.read(this.#thread, word);
+      this.#inner.readBytes(word, target.subarray(4 * i, 4 * i + 4));
+    });
   }
   writeBytes(target: Address, source: Uint8Array): void {
     this.#each(target, (source.length + 3) >> 2, (word, i) => {
@@ -175,29 +183,9 @@ export class CheckedMemory implements Memory {
     });
   }
 
-  #eachRead(address: Address, words: number, access: (word: Address, i: number) => void): void {
-    const sampled = this.#sampled();
-    if (!sampled) for (let i = 0; i < words; i++) access(field(address, i), i);
-    else
-      this.#each(address, words, (word, i) => {
-        this.#shadow.read(this.#thread, word);
-        access(word, i);
-      });
-  }
-
   #sampled(): boolean {
     if (++this.#skipped < this.#sample) return false;
     this.#skipped = 0;
     return true;
-  }
-}
-
-export function privileged<R>(shadow: Shadow | undefined, thread: number, body: () => R): R {
-  if (shadow === undefined) return body();
-  shadow.lenient[thread] = (shadow.lenient[thread] as number) + 1;
-  try {
-    return body();
-  } finally {
-    shadow.lenient[thread] = (shadow.lenient[thread] as number) - 1;
   }
 }

@@ -28,7 +28,6 @@
  */
 
 import { LocalSites } from "./call-sites.js";
-import { privileged } from "./checked-memory.js";
 import { Machine } from "./machine.js";
 import { Footprint, Op } from "./operation.js";
 import { Path, Reduction } from "./reduction.js";
@@ -36,7 +35,7 @@ import { inSandbox, realTime, START_TIME } from "./sandbox.js";
 import type { Annotate, ExploreOptions, Failure, FailureKind, Result, Scenario, Tools } from "./scenario.js";
 import { decodeSchedule, describe, encodeSchedule, failureText, labelOf, standing, stepLines, threadName } from "./schedule.js";
 import { abandoned, type Frontier, ScheduledMemory } from "./scheduled-memory.js";
-import { Shadow, ShadowError } from "./shadow.js";
+import { privileged, Shadow, ShadowError } from "./shadow.js";
 import { JournalledCells } from "./shadow-cells.js";
 import { Spins } from "./spin.js";
 import { Field, Sleep, ThreadStates } from "./thread-state.js";

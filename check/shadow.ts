@@ -87,6 +87,17 @@ export class Shadow {
     for (let i = 0; i < words; i++) this.#check(thread, address + i, Access.plainWrite);
   }
 
+  /**
+   * A plain read of a word that is copied elsewhere. What was never written may be copied (the padding of a node is), and is as unwritten there.
+   * @returns whether it was never written
+   */
+  readToCopy(thread: number, address: number): boolean {
+    const unwritten = this.cells.get(this.cells.of(address)) === State.fresh;
+    if (unwritten) privileged(this, thread, () => this.read(thread, address));
+    else this.read(thread, address);
+    return unwritten;
+  }
+
   atomicRead(thread: number, address: number): void {
     const base = this.#check(thread, address, Access.atomicRead);
     this.acquire(thread, base + 1);
@@ -165,12 +176,9 @@ export class Shadow {
   // Handing a range out or back is a write to all of it: whoever touches it without being ordered
   // after (or before) races with that, whatever the interleaving.
   #annotate(thread: number, address: number, words: number, state: number): void {
-    this.lenient[thread] = (this.lenient[thread] as number) + 1;
-    try {
+    privileged(this, thread, () => {
       for (let i = 0; i < words; i++) this.#setState(thread, this.#check(thread, address + i, Access.plainWrite), state);
-    } finally {
-      this.lenient[thread] = (this.lenient[thread] as number) - 1;
-    }
+    });
   }
 
   #setState(thread: number, base: number, state: number): void {
@@ -252,5 +260,16 @@ export class Shadow {
     if (this.#site < 0) return sites.here();
     if (this.#site === 0) this.#site = sites.here();
     return this.#site;
+  }
+}
+
+/** Run code that may touch freed and fresh words. */
+export function privileged<R>(shadow: Shadow | undefined, thread: number, body: () => R): R {
+  if (shadow === undefined) return body();
+  shadow.lenient[thread] = (shadow.lenient[thread] as number) + 1;
+  try {
+    return body();
+  } finally {
+    shadow.lenient[thread] = (shadow.lenient[thread] as number) - 1;
   }
 }

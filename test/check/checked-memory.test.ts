@@ -144,6 +144,15 @@ test("states of words: fresh, freed, freed twice, immutable; privileged code may
   a.read(BLOCK);
 });
 
+test("what was never written may be copied, and is as unwritten there", () => {
+  const [a] = pair();
+  a.annotate.allocated(BLOCK, 4);
+  a.write(BLOCK, 1);
+  a.copy((BLOCK + 2) as Address, BLOCK, 2);
+  a.read((BLOCK + 2) as Address);
+  refuses("uninitialised", () => a.read((BLOCK + 3) as Address));
+});
+
 test("bulk accesses are checked word by word; sampled reads may be missed, atomics never are", () => {
   const [a, b] = pair();
   a.writeBytes(BLOCK, new Uint8Array(9));

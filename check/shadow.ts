@@ -246,7 +246,8 @@ export class Shadow {
     const stacks: string[] = [];
     if (this.#sites !== undefined) {
       stacks.push(`${this.#threadName(thread)}:\n${stackHere()}`);
-      if (other !== undefined) stacks.push(`${this.#threadName(other)}, earlier:\n${this.#sites.textOf(otherSite) ?? "    (this stack was not kept)"}`);
+      if (other !== undefined)
+        stacks.push(`${this.#threadName(other)}, earlier:\n${this.#sites.textOf(otherSite) ?? "    (this stack was not kept: see Sampling.sites)"}`);
     }
     throw new ShadowError(kind, address, threads, `${kind}: ${this.#threadName(thread)}: ${this.#label(address)}: ${what}`, stacks);
   }

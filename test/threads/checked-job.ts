@@ -15,4 +15,6 @@ export interface CheckedJob {
   readonly writes: boolean;
   readonly common: number;
   readonly seed: number;
+  /** Every grace period is over at once. */
+  readonly busted: boolean;
 }

@@ -3,6 +3,7 @@
 import { checkedHand } from "../../check/real/checked-hand.js";
 import { COVERED, fill, KEYS, textMap, textOf, u32Map, u128Map, update, versionOf, wideKey } from "../../check/support/maps.js";
 import { checkOf, Random } from "../../check/support/seed.js";
+import { bustGracePeriods } from "../../check/torture/disturb.js";
 import { type Address, field, NULL, type Order } from "../../src/memory/address.js";
 import { RobustMutex } from "../../src/memory/robust-mutex.js";
 import { BOXES, type CheckedJob, COUNTERS, LOCK, MAILBOXES, POINTERS, type Work } from "./checked-job.js";
@@ -121,6 +122,7 @@ const works: Record<Work, () => () => void> = {
   storms: () => storm,
 };
 
+if (job.busted) bustGracePeriods();
 const work = works[job.work]();
 let done = 0;
 self.begun();

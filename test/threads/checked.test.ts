@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CheckedArena } from "../../check/real/checked-arena.js";
 import { CheckedCrew } from "../../check/real/checked-crew.js";
+import type { Hand } from "../../check/support/crew.js";
 import { seedOf } from "../../check/support/seed.js";
 import { sleep } from "../../check/support/watchdog.js";
 import { type Address, field } from "../../src/memory/address.js";
@@ -40,19 +41,25 @@ const plans: readonly Plan[] = [
   { name: "threads attach and detach in storms", work: "storms", writes: [true, true, true], checks: 2000, sharedWords: 50, sites: 4 },
 ];
 
+/** Words that all threads share, and the threads. */
+function begin(arena: CheckedArena, crew: CheckedCrew, work: Work, writes: readonly boolean[], busted: boolean): { common: Address; hands: Hand<number>[] } {
+  const seed = seedOf(`checked ${work}`);
+  const { memory } = arena.thread;
+  const common = arena.domain.arena.heap.kmalloc(COMMON_BYTES);
+  for (let word = 0; word < COMMON_BYTES / 4; word++) {
+    if (word >= COUNTERS && word < COUNTERS + 4) memory.write(field(common, word), 0);
+    else memory.store(field(common, word), 0);
+  }
+  const hands = writes.map((writes, index) => crew.start<CheckedJob, number>(file, `${work} ${index}`, { work, index, writes, common, seed, busted }));
+  return { common, hands };
+}
+
 for (const { name, work, writes, checks, sharedWords, sites } of plans) {
   test(`no race and no misused word: ${name}`, async () => {
-    const seed = seedOf(`checked ${work}`);
     const arena = CheckedArena.create({ threads: writes.length + 1, extraPages: 64, sampling: { sites } });
     const crew = new CheckedCrew(arena);
     await crew.run(async () => {
-      const { memory } = arena.thread;
-      const common = arena.domain.arena.heap.kmalloc(COMMON_BYTES) as Address;
-      for (let word = 0; word < COMMON_BYTES / 4; word++) {
-        if (word >= COUNTERS && word < COUNTERS + 4) memory.write(field(common, word), 0);
-        else memory.store(field(common, word), 0);
-      }
-      const hands = writes.map((writes, index) => crew.start<CheckedJob, number>(file, `${work} ${index}`, { work, index, writes, common, seed }));
+      const { common, hands } = begin(arena, crew, work, writes, false);
       await crew.within(LIMIT, "all to begin", Promise.all(hands.map(({ begun }) => begun)));
       for (const ends = performance.now() + RUN; performance.now() < ends; await sleep(20)) {
         await crew.within(LIMIT, "a grace period while all are busy", arena.domain.synchronize());
@@ -73,3 +80,17 @@ for (const { name, work, writes, checks, sharedWords, sites } of plans) {
     });
   });
 }
+
+test("when grace periods wait for nobody, it is found", async () => {
+  const arena = CheckedArena.create({ threads: 4 });
+  const crew = new CheckedCrew(arena);
+  const found = crew.run(async () => {
+    begin(arena, crew, "blocks", [false, true, true], true);
+    await crew.within(LIMIT, "something to be found", new Promise(() => {}));
+  });
+  await assert.rejects(found, /^Error: the checker found:/);
+  const { kind, message, stacks } = crew.report ?? assert.fail("no report");
+  assert.ok(kind === "race" || kind === "use-after-free", message);
+  assert.equal(stacks.length, 2);
+  assert.match(stacks.join("\n"), /readBlock/);
+});

@@ -3,7 +3,7 @@
 /** Files of the checkers, whose frames say nothing. */
 const OWN = /[\\/]check[\\/](shadow|explore|machine|scheduled-memory|checked-memory|call-sites|real[\\/][a-z-]+)\.[jt]s/;
 /** Frames that are asked for: those of the checkers come on top of them. */
-const FRAMES = 16;
+const FRAMES = 24;
 
 /** Numbers for places in the code. */
 export interface CallSites {

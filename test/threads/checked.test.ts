@@ -68,7 +68,7 @@ for (const { name, work, writes, checks, sharedWords, sites } of plans) {
       assert.deepEqual(crew.failures, []);
       if (work === "mutex")
         assert.equal(
-          memory.read(field(common, COUNTERS)),
+          arena.thread.memory.read(field(common, COUNTERS)),
           done.reduce((sum, times) => sum + times, 0),
         );
       assert.deepEqual(arena.domain.arena.check(), []);

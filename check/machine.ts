@@ -127,7 +127,7 @@ export class Machine {
         shadow?.freed(t, address, x);
         break;
       case Op.immutable:
-        shadow?.immutable(address, x);
+        shadow?.immutable(t, address, x);
         break;
       default:
         throw new Error("not an operation");

@@ -1,6 +1,6 @@
 /** The command `npm run check`: every scenario of the shipped code and every litmus test, explored completely. */
 
-import { parseArgs } from "node:util";
+import { chosen, flag, runCommand, UsageError } from "./command.js";
 import { explore, replay } from "./explore.js";
 import { litmusTests, NOT_BUILT } from "./litmus/index.js";
 import { asScenario, type Litmus, type LitmusResult, runLitmus } from "./litmus/litmus.js";
@@ -62,9 +62,9 @@ async function each<T, R>(all: readonly T[], nameOf: (one: T) => string, runOne:
 const plain = <T extends { failure?: Failure }>(result: T): object =>
   result.failure === undefined ? result : { ...result, failure: { ...result.failure, error: undefined } };
 
-async function run(chosen: readonly Scenario[], tests: readonly Litmus[], form: "table" | "json" | "markdown"): Promise<number> {
+async function run(picked: readonly Scenario[], tests: readonly Litmus[], form: "table" | "json" | "markdown"): Promise<number> {
   const results = await each(
-    chosen,
+    picked,
     ({ name }) => name,
     (scenario) => explore(scenario, EXPLORE),
   );
@@ -96,46 +96,27 @@ function again(name: string, schedule: string): number {
   const scenario = test === undefined ? scenarios.find((candidate) => candidate.name === name) : asScenario(test);
   if (scenario === undefined) {
     const names = [...scenarios, ...litmusTests].map((one) => `  ${one.name}`);
-    return refuse(`no scenario and no litmus test is called "${name}"; there are:\n${names.join("\n")}`);
+    throw new UsageError(`no scenario and no litmus test is called "${name}"; there are:\n${names.join("\n")}`, false);
   }
   const { failure } = replay(scenario, schedule, EXPLORE);
   console.log(failure?.text ?? `${name}: this schedule does not fail.`);
   return failure === undefined ? 0 : 1;
 }
 
-function refuse(message: string): number {
-  console.error(message);
-  return 2;
-}
+const COMMAND = { help: HELP, flags: { json: flag, markdown: flag, replay: flag }, words: true } as const;
 
-async function main(args: readonly string[]): Promise<number> {
-  let parsed: { values: { json?: boolean; markdown?: boolean; replay?: boolean; help?: boolean }; positionals: string[] };
-  try {
-    const flag = { type: "boolean" } as const;
-    parsed = parseArgs({ args: [...args], allowPositionals: true, options: { json: flag, markdown: flag, replay: flag, help: flag } });
-  } catch (error) {
-    return refuse(`${(error as Error).message}\n\n${HELP}`);
-  }
-  const { values, positionals } = parsed;
-  if (values.help === true) {
-    console.log(HELP);
-    return 0;
-  }
-  if (values.replay === true) {
-    const [name, schedule] = positionals;
-    if (name === undefined || schedule === undefined || positionals.length > 2) return refuse(`--replay takes a NAME and a SCHEDULE.\n\n${HELP}`);
+await runCommand(COMMAND, ({ json, markdown, replay }, words) => {
+  if (replay === true) {
+    const [name, schedule] = words;
+    if (name === undefined || schedule === undefined || words.length > 2) throw new UsageError("--replay takes a NAME and a SCHEDULE.");
     try {
       return again(name, schedule);
     } catch (error) {
-      if (error instanceof RangeError) return refuse(error.message);
-      throw error;
+      throw error instanceof RangeError ? new UsageError(error.message, false) : error;
     }
   }
-  const isChosen = ({ name }: { name: string }): boolean => positionals.length === 0 || positionals.some((word) => name.includes(word));
-  const chosen = scenarios.filter(isChosen);
-  const tests = litmusTests.filter(isChosen);
-  if (chosen.length + tests.length === 0) return refuse(`no scenario's or litmus test's name contains ${positionals.join(" or ")}.`);
-  return run(chosen, tests, values.json ? "json" : values.markdown ? "markdown" : "table");
-}
-
-process.exitCode = await main(process.argv.slice(2));
+  const picked = chosen(scenarios, words);
+  const tests = chosen(litmusTests, words);
+  if (picked.length + tests.length === 0) throw new UsageError(`no scenario's or litmus test's name contains ${words.join(" or ")}.`, false);
+  return run(picked, tests, json ? "json" : markdown ? "markdown" : "table");
+});

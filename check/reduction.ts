@@ -11,7 +11,7 @@
  *                  here: some thread that can start "all that does not depend on e, then f"
  *                  (an initial) must also be tried in e's place.
  *
- * Together with sleep sets (Godefroid 1996; in explore.ts) no two complete executions are equivalent.
+ * Together with sleep sets (Godefroid 1996; in search.ts) no two complete executions are equivalent.
  *
  * A thread here never disables another: `wait` puts only itself to sleep, and a spin loop parks only
  * itself. An initial that was asleep or parked at e's place cannot be tried there; then all that can

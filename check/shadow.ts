@@ -16,12 +16,12 @@
  * Two accesses that share a word, one of them a write, not both atomic, and not ordered, race. A
  * plain read of an atomic word is fine when ordered, and a race when not.
  *
- * Layout, journalled so that the explorer can go back: T x T thread clocks, then for each word
- * touched: state, clock of its last atomic write (T), epochs of the last plain read, plain write,
- * atomic read, atomic write (T each).
+ * What it knows stands in cells (shadow-cells.ts). Where threads are real, whoever calls holds the word's lock, from before the check until
+ * the access is made: clocks and values would disagree else.
  */
 
-import type { Undo } from "./undo.js";
+import { type CallSites, stackHere } from "./call-sites.js";
+import type { ShadowCells } from "./shadow-cells.js";
 
 const State = { unknown: 0, fresh: 1, live: 2, freed: 3, immutable: 4 } as const;
 
@@ -51,36 +51,32 @@ export class ShadowError extends Error {
 }
 
 export interface ShadowOptions {
-  /** Keep the stack of the last accesses to each word (slow). */
-  readonly stacks?: boolean;
+  /** Keep where the last accesses to each word were made (slow); its numbers stand in the cells. */
+  readonly sites?: CallSites;
   readonly label?: (address: number) => string;
   readonly threadName?: (thread: number) => string;
 }
 
 export class Shadow {
   readonly threads: number;
+  readonly cells: ShadowCells;
   /** Threads that run privileged code: the state of words is not checked for them. */
   readonly lenient: number[];
-  readonly #undo: Undo;
   readonly #clocks: number;
-  readonly #base: Int32Array;
-  readonly #stride: number;
-  readonly #stacks: Map<number, Error> | undefined;
+  readonly #sites: CallSites | undefined;
+  /** The site of the accesses that are being checked together; -1 when there are none. */
+  #site = -1;
   readonly #label: (address: number) => string;
   readonly #threadName: (thread: number) => string;
 
-  constructor(undo: Undo, threads: number, words: number, options: ShadowOptions = {}) {
-    this.#undo = undo;
-    this.threads = threads;
-    this.lenient = new Array<number>(threads).fill(0);
-    this.#clocks = undo.allocate(threads * threads);
-    this.#base = new Int32Array(words);
-    this.#stride = 1 + 5 * threads;
-    this.#stacks = options.stacks === true ? new Map<number, Error>() : undefined;
+  constructor(cells: ShadowCells, options: ShadowOptions = {}) {
+    this.cells = cells;
+    this.threads = cells.threads;
+    this.lenient = new Array<number>(cells.threads).fill(0);
+    this.#clocks = cells.clocks;
+    this.#sites = cells.keepsSites ? options.sites : undefined;
     this.#label = options.label ?? ((address) => `word ${address}`);
     this.#threadName = options.threadName ?? ((thread) => `thread ${thread}`);
-    // Epochs start at 1, so that what setup did (epoch 0) is before everything.
-    for (let t = 0; t < threads; t++) undo.cells[this.#clocks + t * threads + t] = 1;
   }
 
   read(thread: number, address: number, words = 1): void {
@@ -91,26 +87,59 @@ export class Shadow {
     for (let i = 0; i < words; i++) this.#check(thread, address + i, Access.plainWrite);
   }
 
+  /**
+   * A plain read of a word that is copied elsewhere. What was never written may be copied (the padding of a node is), and is as unwritten there.
+   * @returns whether it was never written
+   */
+  readToCopy(thread: number, address: number): boolean {
+    const unwritten = this.cells.get(this.cells.of(address)) === State.fresh;
+    if (unwritten) privileged(this, thread, () => this.read(thread, address));
+    else this.read(thread, address);
+    return unwritten;
+  }
+
   atomicRead(thread: number, address: number): void {
     const base = this.#check(thread, address, Access.atomicRead);
-    this.#join(this.#clocks + thread * this.threads, base + 1);
+    this.acquire(thread, base + 1);
   }
 
   atomicWrite(thread: number, address: number): void {
-    this.#release(thread, this.#check(thread, address, Access.atomicWrite));
+    this.release(thread, this.#check(thread, address, Access.atomicWrite) + 1);
   }
 
   atomicUpdate(thread: number, address: number): void {
     const base = this.#check(thread, address, Access.atomicWrite);
-    this.#join(this.#clocks + thread * this.threads, base + 1);
-    this.#release(thread, base);
+    this.acquire(thread, base + 1);
+    this.release(thread, base + 1);
   }
 
   /** `thread` wakes `woken`, which sleeps. */
   wakes(thread: number, woken: number): void {
-    const clock = this.#clocks + thread * this.threads;
-    this.#join(this.#clocks + woken * this.threads, clock);
+    this.acquire(woken, this.#clocks + thread * this.threads);
     this.#tick(thread);
+  }
+
+  /** What has happened before the clock at this cell has happened before the thread goes on. */
+  acquire(thread: number, source: number): void {
+    const { cells } = this;
+    const target = this.#clocks + thread * this.threads;
+    for (let u = 0; u < this.threads; u++) {
+      const value = cells.get(source + u);
+      if (value > cells.get(target + u)) cells.set(target + u, value);
+    }
+  }
+
+  /** The clock at this cell is what the thread has seen and done. */
+  release(thread: number, target: number): void {
+    const { cells } = this;
+    const clock = this.#clocks + thread * this.threads;
+    for (let u = 0; u < this.threads; u++) cells.set(target + u, cells.get(clock + u));
+    this.#tick(thread);
+  }
+
+  #tick(thread: number): void {
+    const own = this.#clocks + thread * this.threads + thread;
+    this.cells.set(own, this.cells.get(own) + 1);
   }
 
   allocated(thread: number, address: number, words: number): void {
@@ -119,135 +148,129 @@ export class Shadow {
 
   freed(thread: number, address: number, words: number): void {
     for (let i = 0; i < words; i++) {
-      const base = this.#base[address + i] as number;
-      if (base !== 0 && this.#undo.get(base) === State.freed) this.#fail("use-after-free", thread, address + i, "double free", thread, 4);
+      const base = this.cells.of(address + i);
+      if (this.cells.get(base) === State.freed) this.#misused("use-after-free", thread, address + i, "double free", base);
     }
     this.#annotate(thread, address, words, State.freed);
   }
 
-  immutable(address: number, words: number): void {
-    for (let i = 0; i < words; i++) this.#undo.set(this.#baseOf(address + i), State.immutable);
+  immutable(thread: number, address: number, words: number): void {
+    for (let i = 0; i < words; i++) this.#setState(thread, this.cells.of(address + i), State.immutable);
   }
 
-  /** What setup leaves behind is not an access of any thread. */
-  setState(address: number, words: number, state: "fresh" | "freed" | "immutable"): void {
-    for (let i = 0; i < words; i++) this.#undo.set(this.#baseOf(address + i), State[state]);
+  /** What setup leaves behind, or the allocator says of its own words, is not an access of any thread. */
+  setState(address: number, words: number, state: keyof typeof State): void {
+    for (let i = 0; i < words; i++) this.cells.set(this.cells.of(address + i), State[state]);
+  }
+
+  /** Several accesses of one operation have one site. */
+  together(body: () => void): void {
+    this.#site = 0;
+    try {
+      body();
+    } finally {
+      this.#site = -1;
+    }
   }
 
   // Handing a range out or back is a write to all of it: whoever touches it without being ordered
   // after (or before) races with that, whatever the interleaving.
   #annotate(thread: number, address: number, words: number, state: number): void {
-    this.lenient[thread] = (this.lenient[thread] as number) + 1;
-    try {
-      for (let i = 0; i < words; i++) {
-        const base = this.#check(thread, address + i, Access.plainWrite);
-        this.#undo.set(base, state);
-        this.#remember(thread, address + i, 4);
-      }
-    } finally {
-      this.lenient[thread] = (this.lenient[thread] as number) - 1;
-    }
+    privileged(this, thread, () => {
+      for (let i = 0; i < words; i++) this.#setState(thread, this.#check(thread, address + i, Access.plainWrite), state);
+    });
   }
 
-  #baseOf(address: number): number {
-    const base = this.#base[address] as number;
-    if (base !== 0) return base;
-    const fresh = this.#undo.allocate(this.#stride);
-    this.#base[address] = fresh;
-    return fresh;
+  #setState(thread: number, base: number, state: number): void {
+    this.cells.set(base, state);
+    if (this.#sites === undefined) return;
+    const setter = base + 1 + 5 * this.threads;
+    this.cells.set(setter, thread + 1);
+    this.cells.set(setter + 1, this.#here());
   }
 
   #check(thread: number, address: number, access: Access): number {
-    const undo = this.#undo;
-    const base = this.#baseOf(address);
-    const state = undo.get(base);
+    const { cells, threads } = this;
+    const base = cells.of(address);
+    const state = cells.get(base);
     if (state !== State.unknown && state !== State.live && this.lenient[thread] === 0) this.#checkState(thread, address, access, base, state);
-    const threads = this.threads;
     const clock = this.#clocks + thread * threads;
-    const epoch = undo.get(clock + thread);
+    const epoch = cells.get(clock + thread);
     const epochs = base + 1 + threads;
     const mine = epochs + access * threads + thread;
-    if (this.#stacks !== undefined) this.#remember(thread, address, access);
     // Checked in this epoch already: an access since then that races with it was checked against it.
-    if (undo.get(mine) === epoch) return base;
+    if (cells.get(mine) === epoch) return base;
     for (let u = 0; u < threads; u++) {
       if (u === thread) continue;
-      const seen = undo.get(clock + u);
+      const seen = cells.get(clock + u);
       const plainWrite = epochs + threads + u;
-      if (undo.get(plainWrite) > seen) this.#race(thread, address, access, u, Access.plainWrite);
+      if (cells.get(plainWrite) > seen) this.#race(thread, address, access, u, Access.plainWrite);
       if (access === Access.atomicRead) continue;
-      if (access !== Access.plainRead && undo.get(epochs + u) > seen) this.#race(thread, address, access, u, Access.plainRead);
+      if (access !== Access.plainRead && cells.get(epochs + u) > seen) this.#race(thread, address, access, u, Access.plainRead);
       if (access === Access.atomicWrite) continue;
-      if (undo.get(plainWrite + 2 * threads) > seen) this.#race(thread, address, access, u, Access.atomicWrite);
-      if (access === Access.plainWrite && undo.get(plainWrite + threads) > seen) this.#race(thread, address, access, u, Access.atomicRead);
+      if (cells.get(plainWrite + 2 * threads) > seen) this.#race(thread, address, access, u, Access.atomicWrite);
+      if (access === Access.plainWrite && cells.get(plainWrite + threads) > seen) this.#race(thread, address, access, u, Access.atomicRead);
     }
-    undo.set(mine, epoch);
+    cells.set(mine, epoch);
+    if (this.#sites !== undefined) cells.set(this.#siteCell(base, thread, access), this.#here());
     return base;
   }
 
   #checkState(thread: number, address: number, access: Access, base: number, state: number): void {
     const writes = access === Access.plainWrite || access === Access.atomicWrite;
-    if (state === State.freed) this.#fail("use-after-free", thread, address, `${accessNames[access]} after free`, -1, 4, access);
+    const name = accessNames[access];
+    if (state === State.freed) this.#misused("use-after-free", thread, address, `${name} after free`, base);
     if (state === State.fresh) {
-      if (!writes) this.#fail("uninitialised", thread, address, `${accessNames[access]} of a word that was never written`, -1, 4, access);
-      this.#undo.set(base, State.live);
+      if (!writes) this.#misused("uninitialised", thread, address, `${name} of a word that was never written`, base);
+      this.cells.set(base, State.live);
     }
-    if (state === State.immutable && writes) {
-      this.#fail("immutable", thread, address, `${accessNames[access]} of a published immutable word`, -1, Access.plainWrite, access);
-    }
-  }
-
-  #release(thread: number, base: number): void {
-    const undo = this.#undo;
-    const clock = this.#clocks + thread * this.threads;
-    for (let u = 0; u < this.threads; u++) undo.set(base + 1 + u, undo.get(clock + u));
-    this.#tick(thread);
-  }
-
-  #tick(thread: number): void {
-    const own = this.#clocks + thread * this.threads + thread;
-    this.#undo.set(own, this.#undo.get(own) + 1);
-  }
-
-  #join(target: number, source: number): void {
-    const undo = this.#undo;
-    for (let u = 0; u < this.threads; u++) {
-      const value = undo.get(source + u);
-      if (value > undo.get(target + u)) undo.set(target + u, value);
-    }
+    if (state === State.immutable && writes) this.#misused("immutable", thread, address, `${name} of a published immutable word`, base);
   }
 
   #race(thread: number, address: number, access: Access, other: number, otherAccess: Access): never {
     const message = `${accessNames[access]} races with an unordered ${accessNames[otherAccess]} by ${this.#threadName(other)}`;
-    return this.#fail("race", thread, address, message, other, otherAccess, access);
+    const site = this.#sites === undefined ? 0 : this.cells.get(this.#siteCell(this.cells.of(address), other, otherAccess));
+    return this.#fail("race", address, [thread, other], message, site);
   }
 
-  #fail(kind: ShadowKind, thread: number, address: number, what: string, other: number, otherAccess: number, access = 4): never {
+  /** Against the word's state, which another access gave it. */
+  #misused(kind: ShadowKind, thread: number, address: number, what: string, base: number): never {
+    if (this.#sites === undefined) return this.#fail(kind, address, [thread], what, 0);
+    const setter = base + 1 + 5 * this.threads;
+    const by = this.cells.get(setter) - 1;
+    return this.#fail(kind, address, by < 0 ? [thread] : [thread, by], what, this.cells.get(setter + 1));
+  }
+
+  #fail(kind: ShadowKind, address: number, threads: readonly number[], what: string, otherSite: number): never {
+    const [thread = 0, other] = threads;
     const stacks: string[] = [];
-    if (this.#stacks !== undefined) {
-      stacks.push(`${this.#threadName(thread)}:\n${trim(this.#stacks.get(this.#key(thread, address, access)) ?? new Error("stack"))}`);
-      for (let u = 0; u < this.threads; u++) {
-        const stack = other === -1 || other === u ? this.#stacks.get(this.#key(u, address, otherAccess)) : undefined;
-        if (stack !== undefined) stacks.push(`${this.#threadName(u)}, earlier:\n${trim(stack)}`);
-      }
+    if (this.#sites !== undefined) {
+      stacks.push(`${this.#threadName(thread)}:\n${stackHere()}`);
+      if (other !== undefined)
+        stacks.push(`${this.#threadName(other)}, earlier:\n${this.#sites.textOf(otherSite) ?? "    (this stack was not kept: see Sampling.sites)"}`);
     }
-    const threads = other === -1 ? [thread] : [thread, other];
     throw new ShadowError(kind, address, threads, `${kind}: ${this.#threadName(thread)}: ${this.#label(address)}: ${what}`, stacks);
   }
 
-  #key(thread: number, address: number, access: number): number {
-    return (address * this.threads + thread) * 5 + access;
+  #siteCell(base: number, thread: number, access: Access): number {
+    return base + 3 + (5 + access) * this.threads + thread;
   }
 
-  #remember(thread: number, address: number, access: number): void {
-    this.#stacks?.set(this.#key(thread, address, access), new Error("stack"));
+  #here(): number {
+    const sites = this.#sites as CallSites;
+    if (this.#site < 0) return sites.here();
+    if (this.#site === 0) this.#site = sites.here();
+    return this.#site;
   }
 }
 
-// Frames of the checkers themselves say nothing, and below `enter` begins another thread's stack.
-function trim(error: Error): string {
-  const lines = (error.stack ?? "").split("\n").slice(1);
-  const end = lines.findIndex((line) => line.includes("Explorer.") && line.includes("enter"));
-  const own = /[\\/]check[\\/](shadow|explore|scheduled-memory|checked-memory)\.[jt]s/;
-  return (end === -1 ? lines : lines.slice(0, end)).filter((line) => !own.test(line)).join("\n");
+/** Run code that may touch freed and fresh words. */
+export function privileged<R>(shadow: Shadow | undefined, thread: number, body: () => R): R {
+  if (shadow === undefined) return body();
+  shadow.lenient[thread] = (shadow.lenient[thread] as number) + 1;
+  try {
+    return body();
+  } finally {
+    shadow.lenient[thread] = (shadow.lenient[thread] as number) - 1;
+  }
 }

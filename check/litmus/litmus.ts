@@ -8,8 +8,9 @@
 
 import { type Address, field } from "../../src/memory/address.js";
 import { explore } from "../explore.js";
+import { nameOfWord } from "../names.js";
 import type { ExploreOptions, Failure, Scenario } from "../scenario.js";
-import { type Actor, type ArenaScenario, inArena, label, user } from "../scenarios/support.js";
+import { type Actor, type ArenaScenario, inArena, LAYOUT, user } from "../scenarios/support.js";
 
 /** The words of the tests, all 0 at first. */
 export const [X, Y, Z, W] = [user(100), user(101), user(102), user(103)];
@@ -37,7 +38,7 @@ interface LitmusSpec extends Omit<Litmus, "scenario"> {
 
 export function litmus({ setup, slots, threads, ...test }: LitmusSpec): Litmus {
   const scenario = inArena({ name: test.name, threads, ...(setup && { setup }), ...(slots !== undefined && { slots }) });
-  return { ...test, scenario: { ...scenario, label: (address) => NAMES.get(address) ?? label(address) } };
+  return { ...test, scenario: { ...scenario, label: (address) => NAMES.get(address) ?? nameOfWord(LAYOUT, address) } };
 }
 
 /** The test as a scenario that fails when an outcome happens that never may: what a mutant is run by. */

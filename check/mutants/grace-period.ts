@@ -26,11 +26,10 @@ function naiveCompare(value: (word: number) => number): Pick<Mutant, "memory" | 
       if (thread === 1) updater = inner;
       return inner;
     },
-    patch: () =>
-      patch(GracePeriods.prototype, "isOver", () => (cookie: Cookie) => {
-        const seen = (updater as Memory).load(seenOf(0));
-        return seen === 0 || value(seen) >= value(cookie);
-      }),
+    patch: patch(GracePeriods.prototype, "isOver", () => (cookie: Cookie) => {
+      const seen = (updater as Memory).load(seenOf(0));
+      return seen === 0 || value(seen) >= value(cookie);
+    }),
   };
 }
 
@@ -46,16 +45,15 @@ function quiescentInSection(): Mutant {
       if (thread === 0) reader = inner;
       return inner;
     },
-    patch: () =>
-      patch(
-        EventLoopReader.prototype,
-        "quiescent",
-        (original) =>
-          function (this: EventLoopReader) {
-            if (this.nesting > 0) reader?.store(seenOf(0), reader.load(GP_SEQ));
-            else original.call(this);
-          },
-      ),
+    patch: patch(
+      EventLoopReader.prototype,
+      "quiescent",
+      (original) =>
+        function (this: EventLoopReader) {
+          if (this.nesting > 0) reader?.store(seenOf(0), reader.load(GP_SEQ));
+          else original.call(this);
+        },
+    ),
   };
 }
 
@@ -66,7 +64,7 @@ export const gracePeriod: readonly Mutant[] = [
     breaks: "a grace period waits for the sections that are open",
     killer: "section against synchronizeSync",
     kinds: unsafe,
-    patch: () => patch(GracePeriods.prototype, "isOver", () => () => true),
+    patch: patch(GracePeriods.prototype, "isOver", () => () => true),
   },
   {
     name: "the first slot is skipped",
@@ -90,15 +88,14 @@ export const gracePeriod: readonly Mutant[] = [
     breaks: "a section lasts until its outermost unlock",
     killer: "nested: an inner section's end",
     kinds: unsafe,
-    patch: () =>
-      patch(
-        EventLoopReader.prototype,
-        "unlockTo",
-        (original) =>
-          function (this: EventLoopReader) {
-            original.call(this, 0);
-          },
-      ),
+    patch: patch(
+      EventLoopReader.prototype,
+      "unlockTo",
+      (original) =>
+        function (this: EventLoopReader) {
+          original.call(this, 0);
+        },
+    ),
   },
   {
     name: "the bound of the slots rises after the slot is claimed",
@@ -220,15 +217,14 @@ export const gracePeriod: readonly Mutant[] = [
     breaks: "what is retired waits for its own grace period",
     killer: "retire and reuse of a page",
     kinds: unsafe,
-    patch: () =>
-      patch(
-        GracePeriods.prototype,
-        "isOver",
-        (original) =>
-          function (this: GracePeriods, cookie: Cookie) {
-            return original.call(this, ((cookie - 2) | 0) as Cookie);
-          },
-      ),
+    patch: patch(
+      GracePeriods.prototype,
+      "isOver",
+      (original) =>
+        function (this: GracePeriods, cookie: Cookie) {
+          return original.call(this, ((cookie - 2) | 0) as Cookie);
+        },
+    ),
   },
   {
     name: "online is a sequence ahead of the one that was seen",

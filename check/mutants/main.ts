@@ -1,6 +1,6 @@
 /** The command `npm run mutants`: every mutant must be found, each by the scenario or litmus test that is there for it. */
 
-import { parseArgs } from "node:util";
+import { chosen, flag, runCommand, UsageError } from "../command.js";
 import { markdown, progress, table } from "../table.js";
 import { mutants } from "./index.js";
 import type { Mutant } from "./mutant.js";
@@ -20,10 +20,10 @@ Exit status: 0 when every mutant was found, 1 when one survives, 2 for a wrong c
 
 type Form = "table" | "json" | "markdown" | "text";
 
-async function run(chosen: readonly Mutant[], form: Form): Promise<number> {
+async function run(picked: readonly Mutant[], form: Form): Promise<number> {
   const results: MutantResult[] = [];
-  for (const [i, mutant] of chosen.entries()) {
-    progress(`${i + 1}/${chosen.length} ${mutant.name}`);
+  for (const [i, mutant] of picked.entries()) {
+    progress(`${i + 1}/${picked.length} ${mutant.name}`);
     results.push(runMutant(mutant));
     await new Promise(setImmediate); // the drivers that the runs left behind come to their end, and are forgotten
   }
@@ -44,27 +44,10 @@ async function run(chosen: readonly Mutant[], form: Form): Promise<number> {
   return survivors.length === 0 ? 0 : 1;
 }
 
-function refuse(message: string): number {
-  console.error(message);
-  return 2;
-}
+const COMMAND = { help: HELP, flags: { json: flag, markdown: flag, text: flag }, words: true } as const;
 
-async function main(args: readonly string[]): Promise<number> {
-  let parsed: { values: { json?: boolean; markdown?: boolean; text?: boolean; help?: boolean }; positionals: string[] };
-  try {
-    const flag = { type: "boolean" } as const;
-    parsed = parseArgs({ args: [...args], allowPositionals: true, options: { json: flag, markdown: flag, text: flag, help: flag } });
-  } catch (error) {
-    return refuse(`${(error as Error).message}\n\n${HELP}`);
-  }
-  const { values, positionals } = parsed;
-  if (values.help === true) {
-    console.log(HELP);
-    return 0;
-  }
-  const chosen = mutants.filter(({ name, number }) => positionals.length === 0 || positionals.some((word) => name.includes(word) || number === word));
-  if (chosen.length === 0) return refuse(`no mutant's name contains ${positionals.join(" or ")}.`);
-  return run(chosen, values.json ? "json" : values.markdown ? "markdown" : values.text ? "text" : "table");
-}
-
-process.exitCode = await main(process.argv.slice(2));
+await runCommand(COMMAND, ({ json, markdown, text }, words) => {
+  const picked = chosen(mutants, words, ({ number }, word) => number === word);
+  if (picked.length === 0) throw new UsageError(`no mutant's name contains ${words.join(" or ")}.`, false);
+  return run(picked, json ? "json" : markdown ? "markdown" : text ? "text" : "table");
+});

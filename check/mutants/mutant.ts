@@ -25,14 +25,19 @@ export interface Mutant {
   readonly patch?: () => () => void;
 }
 
-/** Replace a method. */
-export function patch<T extends object, K extends keyof T>(prototype: T, method: K, replacement: (original: T[K]) => T[K]): () => void {
-  const original = prototype[method];
-  prototype[method] = replacement(original);
+/** Replaces a method; gives what puts it back. */
+export function patch<T extends object, K extends keyof T>(prototype: T, method: K, replacement: (original: T[K]) => T[K]): () => () => void {
   return () => {
-    prototype[method] = original;
+    const original = prototype[method];
+    prototype[method] = replacement(original);
+    return () => {
+      prototype[method] = original;
+    };
   };
 }
+
+/** Replaces a method by one that does nothing. */
+export const idle = <T extends object, K extends keyof T>(prototype: T, method: K): (() => () => void) => patch(prototype, method, () => (() => {}) as T[K]);
 
 export const all =
   (...patches: (() => () => void)[]): (() => () => void) =>

@@ -12,7 +12,7 @@ import { u32Bounds } from "../../src/structures/bounds.js";
 import { PassingMemory } from "../passing-memory.js";
 import { NEW, POINTER } from "../scenarios/block.js";
 import { LAYOUT } from "../scenarios/support.js";
-import { type Mutant, of, patch, unsafe, wrong } from "./mutant.js";
+import { idle, type Mutant, of, patch, unsafe, wrong } from "./mutant.js";
 import { DIRECTORY_LOCK, MAP_LOCK, MAP_ROOT, Node, StaleCookie, unlocked, without } from "./words.js";
 
 /** Bytes of a node of the scenarios' maps, which no size class of kmalloc has. */
@@ -65,20 +65,19 @@ function mergesRetired(): Mutant {
           return releasing && isState && word % 8 === PageKind.RETIRED ? word - PageKind.RETIRED + PageKind.FREE : word;
         }
       })(inner),
-    patch: () =>
-      patch(
-        Pages.prototype,
-        "release",
-        (original) =>
-          function (this: Pages, page: number) {
-            releasing = true;
-            try {
-              original.call(this, page);
-            } finally {
-              releasing = false;
-            }
-          },
-      ),
+    patch: patch(
+      Pages.prototype,
+      "release",
+      (original) =>
+        function (this: Pages, page: number) {
+          releasing = true;
+          try {
+            original.call(this, page);
+          } finally {
+            releasing = false;
+          }
+        },
+    ),
   };
 }
 
@@ -170,14 +169,13 @@ export const structuresAndAllocators: readonly Mutant[] = [
       breaks: "pages and slabs have one owner at a time",
       killer: scenario,
       kinds: unsafe,
-      patch: () =>
-        patch(
-          Heap.prototype,
-          "withArenaLock",
-          () =>
-            <T>(fn: () => T): T =>
-              fn(),
-        ),
+      patch: patch(
+        Heap.prototype,
+        "withArenaLock",
+        () =>
+          <T>(fn: () => T): T =>
+            fn(),
+      ),
     }),
   ),
   {
@@ -194,7 +192,7 @@ export const structuresAndAllocators: readonly Mutant[] = [
     breaks: "a map's replaced nodes wait for readers",
     killer: "a map's nodes are reused under a reader",
     kinds: unsafe,
-    patch: () => patch(GracePeriods.prototype, "isOver", () => () => true),
+    patch: patch(GracePeriods.prototype, "isOver", () => () => true),
   },
   {
     name: "allocation does not set the live bit",
@@ -202,7 +200,7 @@ export const structuresAndAllocators: readonly Mutant[] = [
     breaks: "an object is given to one owner at a time",
     killer: "two threads refill their magazines",
     kinds: wrong,
-    patch: () => patch(Slabs.prototype, "setLive", () => () => {}),
+    patch: idle(Slabs.prototype, "setLive"),
   },
   {
     name: "a node is published before its value",
@@ -247,15 +245,14 @@ export const structuresAndAllocators: readonly Mutant[] = [
     breaks: "a map's replaced nodes wait for readers",
     killer: "a map's nodes are reused under a reader",
     kinds: unsafe,
-    patch: () =>
-      patch(
-        Domain.prototype,
-        "retire",
-        () =>
-          function (this: Domain, object: Address) {
-            this.arena.heap.kfree(object);
-          },
-      ),
+    patch: patch(
+      Domain.prototype,
+      "retire",
+      () =>
+        function (this: Domain, object: Address) {
+          this.arena.heap.kfree(object);
+        },
+    ),
   },
   {
     name: "a value block is retired with a range that was only trimmed",
@@ -263,18 +260,17 @@ export const structuresAndAllocators: readonly Mutant[] = [
     breaks: "a block is retired when no node names it any more",
     killer: "a trimmed range keeps its block, under a reader",
     kinds: wrong,
-    patch: () =>
-      patch(
-        Domain.prototype,
-        "retire",
-        (original) =>
-          function (this: Domain, object: Address) {
-            const { heap, memory } = this.arena;
-            const block = heap.usableBytes(object) === NODE_BYTES ? (memory.read(field(object, Node.VALUE)) as Address) : NULL;
-            original.call(this, object);
-            if (block !== NULL && heap.isLive(block)) original.call(this, block);
-          },
-      ),
+    patch: patch(
+      Domain.prototype,
+      "retire",
+      (original) =>
+        function (this: Domain, object: Address) {
+          const { heap, memory } = this.arena;
+          const block = heap.usableBytes(object) === NODE_BYTES ? (memory.read(field(object, Node.VALUE)) as Address) : NULL;
+          original.call(this, object);
+          if (block !== NULL && heap.isLive(block)) original.call(this, block);
+        },
+    ),
   },
   {
     name: "a search looks at a pointer twice",
@@ -282,7 +278,7 @@ export const structuresAndAllocators: readonly Mutant[] = [
     breaks: "each pointer of a search is loaded once",
     killer: "rotation under a reader",
     kinds: unsafe,
-    patch: () => patch(u32Bounds, "find", () => findTwice),
+    patch: patch(u32Bounds, "find", () => findTwice),
   },
   {
     name: "a map's writers do not lock",
@@ -309,7 +305,7 @@ export const structuresAndAllocators: readonly Mutant[] = [
     breaks: "what another thread frees gets back into its slab",
     killer: "a remote free, which flushes, against a refill",
     kinds: wrong,
-    patch: () => patch(Slabs.prototype, "putBack", () => () => {}),
+    patch: idle(Slabs.prototype, "putBack"),
   },
   mergesRetired(),
 ];

@@ -53,22 +53,20 @@ export const without = (lost: (address: Address, value: number) => boolean): (ne
 /** A mutex that keeps nobody out. */
 export const unlocked = (lock: Address): (() => () => void) =>
   all(
-    () =>
-      patch(
-        RobustMutex.prototype,
-        "lock",
-        (original) =>
-          function (this: RobustMutex, timeout?: number) {
-            return this.address === lock ? false : original.call(this, timeout);
-          },
-      ),
-    () =>
-      patch(
-        RobustMutex.prototype,
-        "unlock",
-        (original) =>
-          function (this: RobustMutex, failed?: boolean) {
-            if (this.address !== lock) original.call(this, failed);
-          },
-      ),
+    patch(
+      RobustMutex.prototype,
+      "lock",
+      (original) =>
+        function (this: RobustMutex, timeout?: number) {
+          return this.address === lock ? false : original.call(this, timeout);
+        },
+    ),
+    patch(
+      RobustMutex.prototype,
+      "unlock",
+      (original) =>
+        function (this: RobustMutex, failed?: boolean) {
+          if (this.address !== lock) original.call(this, failed);
+        },
+    ),
   );

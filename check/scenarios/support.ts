@@ -6,18 +6,19 @@
  */
 
 import assert from "node:assert/strict";
-import { type Address, field, PAGE_SHIFT, PAGE_WORDS } from "../../src/memory/address.js";
+import { type Address, field } from "../../src/memory/address.js";
 import { Arena, attachedThreads, formatArena } from "../../src/memory/arena.js";
 import { Heap } from "../../src/memory/heap.js";
-import { type ArenaOptions, CACHE_WORDS, Header, type Layout, leastBytes, MAGAZINE_WORDS, PAGE_ENTRY_WORDS, SLOT_HEAD_WORDS } from "../../src/memory/layout.js";
+import { type ArenaOptions, type Layout, leastBytes } from "../../src/memory/layout.js";
 import type { Memory, WaitResult } from "../../src/memory/memory.js";
 import { repairArena } from "../../src/memory/reap.js";
-import { claimSlot, kindOf, Slot, SlotKind, SlotWord, slotAddress, slotsOfKind } from "../../src/memory/slot.js";
+import { claimSlot, kindOf, Slot, SlotKind, slotAddress, slotsOfKind } from "../../src/memory/slot.js";
 import { Domain } from "../../src/rcu/domain.js";
 import { FIRST_SEQUENCE, formatDomain, GracePeriods } from "../../src/rcu/grace-period.js";
-import { DOMAIN_WORDS, DomainWord } from "../../src/rcu/layout.js";
+import { DOMAIN_WORDS } from "../../src/rcu/layout.js";
 import { Reclaimer } from "../../src/rcu/reclaimer.js";
 import { DIRECTORY_WORDS } from "../../src/shared/directory.js";
+import { nameOfWord } from "../names.js";
 import { PassingMemory } from "../passing-memory.js";
 import type { Scenario, Tools } from "../scenario.js";
 import { UndoMemory } from "../undo-memory.js";
@@ -174,7 +175,7 @@ export function inArena(spec: ArenaScenario): Scenario {
   return {
     name,
     words: WORDS,
-    label,
+    label: (address) => nameOfWord(LAYOUT, address),
     setup(memory, tools) {
       formatArena(memory, OPTIONS, [1, 2]);
       formatDomain(memory, LAYOUT, sequence);
@@ -208,38 +209,3 @@ const NO_TOOLS: Tools = {
   defer() {},
   turn: (body) => body(),
 };
-
-// Names of words ------------------------------------------------------------------------------------
-
-function named(words: Readonly<Record<string, number>>, offset: number): string {
-  let best = "";
-  let from = -1;
-  for (const [name, word] of Object.entries(words)) {
-    if (word > offset || word <= from) continue;
-    best = name;
-    from = word;
-  }
-  return from === offset ? best : `${best}+${offset - from}`;
-}
-
-/** The name of a word, as `slot 1.SEEN`. */
-export function label(address: Address): string {
-  const { root, cacheTable, slotTable, slotWords, slots, pageTable, pages, firstPage } = LAYOUT;
-  if (address < root) return named(Header, address);
-  if (address < root + DOMAIN_WORDS) return named(DomainWord, address - root);
-  if (address < user(0)) return `directory+${address - root - DOMAIN_WORDS}`;
-  if (address < cacheTable) return `user ${address - user(0)}`;
-  if (address < slotTable) return `cache ${Math.floor((address - cacheTable) / CACHE_WORDS)}+${(address - cacheTable) % CACHE_WORDS}`;
-  if (address < slotTable + slots * slotWords) {
-    const offset = (address - slotTable) % slotWords;
-    const slot = `slot ${Math.floor((address - slotTable) / slotWords)}`;
-    if (offset < SLOT_HEAD_WORDS) return `${slot}.${named(SlotWord, offset)}`;
-    const magazine = offset - SLOT_HEAD_WORDS;
-    return `${slot}.magazine ${Math.floor(magazine / MAGAZINE_WORDS)}[${magazine % MAGAZINE_WORDS}]`;
-  }
-  if (address >= pageTable && address < pageTable + pages * PAGE_ENTRY_WORDS) {
-    const offset = address - pageTable;
-    return `page ${Math.floor(offset / PAGE_ENTRY_WORDS)}.${["STATE", "OWNER", "NEXT", "PREV"][offset % PAGE_ENTRY_WORDS]}`;
-  }
-  return address >= firstPage * PAGE_WORDS ? `page ${address >>> PAGE_SHIFT}+${address % PAGE_WORDS}` : `word ${address}`;
-}

@@ -11,7 +11,7 @@ import { SharedMemory } from "../../src/memory/memory.js";
 import { SlotWord } from "../../src/memory/slot.js";
 import { GracePeriods } from "../../src/rcu/grace-period.js";
 import { DomainWord } from "../../src/rcu/layout.js";
-import type { Random } from "../../test/support/seed.js";
+import type { Random } from "../support/seed.js";
 
 /** Accesses between two delays, on the average. */
 const ACCESSES = 30_000;

@@ -7,7 +7,7 @@
  */
 
 import { type Address, field, NULL } from "../../src/memory/address.js";
-import { sleep } from "../../test/support/watchdog.js";
+import { sleep } from "../support/watchdog.js";
 import { ELEMENT_BYTES, Element, PIPE_LENGTH, ROW } from "./job.js";
 import { PIPE_BUCKETS } from "./tally.js";
 import { Step, type Thread } from "./thread.js";

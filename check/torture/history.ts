@@ -7,8 +7,8 @@
  */
 
 import type { IntervalMap } from "../../src/index.js";
-import { checkOf, type Random } from "../../test/support/seed.js";
-import { type Versioned, type VersionedView, versionOf } from "../../test/threads/maps.js";
+import { type Versioned, type VersionedView, versionOf } from "../support/maps.js";
+import { checkOf, type Random } from "../support/seed.js";
 import { describe, MOST_OPERATIONS, type Operation, type State, statesAfter } from "./linearizable.js";
 import type { Tally } from "./tally.js";
 

@@ -1,7 +1,7 @@
 /** What the threads of a torture run are told. */
 
 import type { IntervalMap, Shared } from "../../src/index.js";
-import { type TextMap, textMap, type U32Map, type U128Map, u32Map, u128Map, type Versioned, type VersionedView } from "../../test/threads/maps.js";
+import { type TextMap, textMap, type U32Map, type U128Map, u32Map, u128Map, type Versioned, type VersionedView } from "../support/maps.js";
 
 export const FLAVORS = ["event-loop"] as const;
 export const STRUCTURES = ["rcu", "intervalMap"] as const;

@@ -1,7 +1,8 @@
 /** The command `npm run torture`: real threads over the shipped code, as badly treated as can be. */
 
 import { Interrupt } from "../../src/cli/demo/interrupt.js";
-import { HELP, type Options, parse, UsageError } from "./options.js";
+import { runCommand } from "../command.js";
+import { COMMAND, type Options, optionsOf } from "./options.js";
 import { type Result, Run } from "./run.js";
 
 const failed = ({ errors, stalls, leaked, violations }: Result): boolean => errors > 0 || stalls > 0 || leaked !== 0 || violations.length > 0;
@@ -38,20 +39,4 @@ async function torture(options: Options): Promise<number> {
   }
 }
 
-async function main(args: readonly string[]): Promise<number> {
-  let options: Options | "help";
-  try {
-    options = parse(args);
-  } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
-    console.error(`${error.message}\n\n${HELP}`);
-    return 2;
-  }
-  if (options === "help") {
-    console.log(HELP);
-    return 0;
-  }
-  return torture(options);
-}
-
-process.exitCode = await main(process.argv.slice(2));
+await runCommand(COMMAND, (values) => torture(optionsOf(values)));

@@ -3,8 +3,8 @@
  * are updated by all, in every way, while threads die.
  */
 
-import { checkOf } from "../../test/support/seed.js";
-import { COVERED, fill, isText, KEYS, textOf, update, type Versioned, versionOf, wideKey } from "../../test/threads/maps.js";
+import { COVERED, fill, isText, KEYS, textOf, update, type Versioned, versionOf, wideKey } from "../support/maps.js";
+import { checkOf } from "../support/seed.js";
 import { Player } from "./history.js";
 import { ENTRIES, type Maps, SPAN, updates } from "./job.js";
 import { Step, type Thread } from "./thread.js";

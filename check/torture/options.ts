@@ -1,9 +1,9 @@
 /** The command line of `npm run torture`. */
 
-import { parseArgs } from "node:util";
+import { flag, numberOf, oneOf, text, type Values } from "../command.js";
 import { FLAVORS, STRUCTURES, type Structure } from "./job.js";
 
-export const HELP = `Usage: npm run torture -- [options]
+const HELP = `Usage: npm run torture -- [options]
 
 Threads read, update, come, go and die at random over the shipped code, with delays injected into it, and check all they see (the method of
 the Linux kernel's rcutorture). A line each second on stderr; a stall names the thread that holds up grace periods; the first failure
@@ -36,36 +36,14 @@ export interface Options {
   readonly busted: boolean;
 }
 
-/** The command line cannot be understood. */
-export class UsageError extends Error {}
+export const COMMAND = {
+  help: HELP,
+  flags: { flavor: text, structure: text, seconds: text, threads: text, seed: text, kill: flag, json: flag, busted: flag },
+  words: false,
+} as const;
 
-function numberOf(flag: string, text: string, allowed: string, isAllowed: (value: number) => boolean): number {
-  const value = Number(text);
-  if (text.trim() === "" || !isAllowed(value)) throw new UsageError(`--${flag} takes ${allowed}; got "${text}".`);
-  return value;
-}
-
-function oneOf<const T extends string>(flag: string, text: string, allowed: readonly T[]): T {
-  const found = allowed.find((candidate) => candidate === text);
-  if (found === undefined) throw new UsageError(`--${flag} takes ${allowed.join(" or ")}; got "${text}".`);
-  return found;
-}
-
-/**
- * @returns "help" when that was asked for
- * @throws UsageError
- */
-export function parse(args: readonly string[]): Options | "help" {
-  const text = { type: "string" } as const;
-  const flag = { type: "boolean" } as const;
-  const options = { flavor: text, structure: text, seconds: text, threads: text, seed: text, kill: flag, json: flag, busted: flag, help: flag } as const;
-  let values: ReturnType<typeof parseArgs<{ options: typeof options }>>["values"];
-  try {
-    ({ values } = parseArgs({ args: [...args], options }));
-  } catch (error) {
-    throw new UsageError((error as Error).message);
-  }
-  if (values.help === true) return "help";
+/** @throws UsageError */
+export function optionsOf(values: Values<typeof COMMAND.flags>): Options {
   return {
     flavor: oneOf("flavor", values.flavor ?? "event-loop", FLAVORS),
     structure: oneOf("structure", values.structure ?? "rcu", STRUCTURES),

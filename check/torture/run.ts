@@ -6,10 +6,10 @@
 import { Shared } from "../../src/index.js";
 import { type Address, field, NULL } from "../../src/memory/address.js";
 import { DomainWord } from "../../src/rcu/layout.js";
-import { Crew } from "../../test/support/crew.js";
-import { Random } from "../../test/support/seed.js";
-import { drained, settle } from "../../test/support/settle.js";
-import { sleep, until, within } from "../../test/support/watchdog.js";
+import { Crew } from "../support/crew.js";
+import { Random } from "../support/seed.js";
+import { drained, settle } from "../support/settle.js";
+import { sleep, until, within } from "../support/watchdog.js";
 import { Rounds } from "./history.js";
 import { type Maps, openMaps, ROW } from "./job.js";
 import { fillMaps } from "./maps.js";

@@ -4,8 +4,8 @@
 
 import type { Shared } from "../../src/index.js";
 import { kindOf, SlotKind, slotAddress, slotsUsed, threadOf } from "../../src/memory/slot.js";
-import type { Crew, Hand } from "../../test/support/crew.js";
-import { sleep } from "../../test/support/watchdog.js";
+import type { Crew, Hand } from "../support/crew.js";
+import { sleep } from "../support/watchdog.js";
 import type { TortureJob } from "./job.js";
 
 const FIRST_TAG = 0x100_0000;

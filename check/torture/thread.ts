@@ -10,9 +10,9 @@ import type { Memory } from "../../src/memory/memory.js";
 import type { Domain } from "../../src/rcu/domain.js";
 import { GracePeriods } from "../../src/rcu/grace-period.js";
 import { DomainWord } from "../../src/rcu/layout.js";
-import type { Self } from "../../test/support/hand.js";
-import { Random } from "../../test/support/seed.js";
-import { sleep } from "../../test/support/watchdog.js";
+import type { AttachedSelf } from "../support/hand.js";
+import { Random } from "../support/seed.js";
+import { sleep } from "../support/watchdog.js";
 import { type Maps, openMaps, type TortureJob } from "./job.js";
 import { type ErrorKind, ownCounts, type Tally } from "./tally.js";
 
@@ -27,7 +27,7 @@ export class Thread {
   readonly random: Random;
   readonly tally: Tally;
   readonly counts = ownCounts();
-  readonly self: Self<TortureJob>;
+  readonly self: AttachedSelf<TortureJob>;
   shared: Shared;
   /** Callbacks, and grace periods, that have not come yet. A thread with some of them must not detach: they would be lost. */
   outstanding = 0;
@@ -35,7 +35,7 @@ export class Thread {
   #periods: GracePeriods;
   #segments: { readonly what: string; readonly at: number }[] = [];
 
-  constructor(self: Self<TortureJob>, tally: Tally) {
+  constructor(self: AttachedSelf<TortureJob>, tally: Tally) {
     this.self = self;
     this.job = self.job;
     this.tally = tally;

@@ -5,10 +5,10 @@
 
 import { workerData } from "node:worker_threads";
 import type { Layout } from "../../src/memory/layout.js";
-import type { Orders } from "../../test/support/crew.js";
-import { hand } from "../../test/support/hand.js";
-import { Random } from "../../test/support/seed.js";
-import { sleep } from "../../test/support/watchdog.js";
+import type { Orders } from "../support/crew.js";
+import { hand } from "../support/hand.js";
+import { Random } from "../support/seed.js";
+import { sleep } from "../support/watchdog.js";
 import { bustGracePeriods, injectDelays } from "./disturb.js";
 import { ElementReader, ElementUpdater } from "./elements.js";
 import { type TortureJob, updates } from "./job.js";

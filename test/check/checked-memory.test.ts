@@ -1,9 +1,13 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test as nodeTest } from "node:test";
+import { LocalSites } from "../../check/call-sites.js";
 import { CheckedMemory, type CheckedOptions } from "../../check/checked-memory.js";
 import { explore } from "../../check/explore.js";
+import { SharedCells } from "../../check/real/shared-cells.js";
+import { SharedSites } from "../../check/real/shared-sites.js";
 import type { Thread } from "../../check/scenario.js";
 import { Shadow, ShadowError, type ShadowKind } from "../../check/shadow.js";
+import { JournalledCells } from "../../check/shadow-cells.js";
 import { Undo } from "../../check/undo.js";
 import { UndoMemory } from "../../check/undo-memory.js";
 import type { Address } from "../../src/memory/address.js";
@@ -12,10 +16,29 @@ const X = 1 as Address;
 const Y = 2 as Address;
 const BLOCK = 16 as Address;
 
+/** The two kinds of cells must say the same. */
+const kinds = {
+  journalled: () => new Shadow(new JournalledCells(new Undo(0), 2, 64, true), { sites: new LocalSites() }),
+  shared: () => {
+    const cells = new SharedCells(2, 64);
+    return new Shadow(cells, { sites: new SharedSites(cells, 1) });
+  },
+} as const;
+let newShadow: () => Shadow;
+
+function test(name: string, body: () => void): void {
+  for (const [kind, make] of Object.entries(kinds)) {
+    nodeTest(`${name} (${kind} cells)`, () => {
+      newShadow = make;
+      body();
+    });
+  }
+}
+
 /** Two logical threads over one checked memory, driven by hand. */
 function pair(options: CheckedOptions = {}): [CheckedMemory, CheckedMemory] {
   const inner = new UndoMemory(64);
-  const shadow = new Shadow(new Undo(0), 2, 64, { stacks: true });
+  const shadow = newShadow();
   return [new CheckedMemory(inner, shadow, 0, options), new CheckedMemory(inner, shadow, 1, options)];
 }
 
@@ -113,11 +136,21 @@ test("states of words: fresh, freed, freed twice, immutable; privileged code may
   a.annotate.freed(BLOCK, 4);
   const error = refuses("use-after-free", () => a.load(BLOCK));
   assert.equal(error.stacks.length, 2);
+  assert.match(error.stacks[1] ?? "", /thread 0, earlier/);
   refuses("use-after-free", () => a.annotate.freed(BLOCK, 1));
   a.annotate.privileged(() => a.write(BLOCK, 5));
   a.annotate.allocated(BLOCK, 4);
   a.fill(BLOCK, 4, 0);
   a.read(BLOCK);
+});
+
+test("what was never written may be copied, and is as unwritten there", () => {
+  const [a] = pair();
+  a.annotate.allocated(BLOCK, 4);
+  a.write(BLOCK, 1);
+  a.copy((BLOCK + 2) as Address, BLOCK, 2);
+  a.read((BLOCK + 2) as Address);
+  refuses("uninitialised", () => a.read((BLOCK + 3) as Address));
 });
 
 test("bulk accesses are checked word by word; sampled reads may be missed, atomics never are", () => {
@@ -133,7 +166,7 @@ test("bulk accesses are checked word by word; sampled reads may be missed, atomi
   refuses("race", () => d.load(BLOCK));
 });
 
-test("a notify orders what was before it before what the sleeper does", () => {
+nodeTest("a notify orders what was before it before what the sleeper does", () => {
   const sleeper: Thread = (m) => (m.wait(X, 0, 10) === "ok" ? m.read(Y) : 0);
   const waker: Thread = (m) => (m.write(Y, 1), m.notify(X));
   const result = explore({ name: "notify orders", threads: [sleeper, waker] });
@@ -141,7 +174,7 @@ test("a notify orders what was before it before what the sleeper does", () => {
   assert.equal(result.complete, true);
 });
 
-test("freeing without order is reported whichever comes first", () => {
+nodeTest("freeing without order is reported whichever comes first", () => {
   const reader: Thread = (m) => m.read(BLOCK);
   const free: Thread = (_, { annotate }) => annotate.freed(BLOCK, 4);
   assert.equal(explore({ name: "free late", threads: [reader, free] }).failure?.kind, "race");

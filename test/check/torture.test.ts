@@ -4,14 +4,15 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { readCommand, UsageError } from "../../check/command.js";
+import { Random, seedOf } from "../../check/support/seed.js";
+import { sleep } from "../../check/support/watchdog.js";
 import { type Operation, type State, statesAfter } from "../../check/torture/linearizable.js";
-import { HELP, parse, UsageError } from "../../check/torture/options.js";
+import { COMMAND, optionsOf } from "../../check/torture/options.js";
 import type { Result } from "../../check/torture/run.js";
 import { StallWatch } from "../../check/torture/stall.js";
 import { PIPE_BUCKETS, Tally } from "../../check/torture/tally.js";
 import { Shared } from "../../src/index.js";
-import { Random, seedOf } from "../support/seed.js";
-import { sleep } from "../support/watchdog.js";
 
 const LIMIT = 60_000;
 
@@ -92,6 +93,11 @@ test("Ctrl-C ends a run with its summary, and all memory back", async () => {
   assert.ok(seconds < 600);
 });
 
+const parse = (args: readonly string[]): unknown => {
+  const line = readCommand(COMMAND, args);
+  return line === "help" ? line : optionsOf(line.values);
+};
+
 test("a wrong command line is refused, and says what is allowed", async () => {
   for (const [args, says] of [
     [["--flavor", "srcu"], /--flavor takes event-loop; got "srcu"/],
@@ -109,7 +115,7 @@ test("a wrong command line is refused, and says what is allowed", async () => {
     );
   }
   assert.equal(parse(["--help"]), "help");
-  assert.match(HELP, /--kill/);
+  assert.match(COMMAND.help, /--kill/);
   const { status, stdout, stderr } = await torture(["--threads", "0"]);
   assert.deepEqual([status, stdout], [2, ""]);
   assert.match(stderr, /--threads takes a whole number from 1 to 16; got "0"/);

@@ -3,12 +3,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { randomOf, seedOf } from "../../check/support/seed.js";
 import { type Address, field, NULL, PAGE_BYTES } from "../../src/memory/address.js";
 import type { Arena } from "../../src/memory/arena.js";
 import { DoubleFreeError, InvalidAddressError, InvalidSizeError, TooManyCachesError } from "../../src/memory/errors.js";
 import { KMALLOC_BYTES, MAX_KMALLOC_BYTES } from "../../src/memory/heap.js";
 import { audit } from "../support/audit.js";
-import { randomOf, seedOf } from "../support/seed.js";
 import { World } from "../support/world.js";
 
 /** An object's words hold what only it holds. */

@@ -3,11 +3,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { seedOf } from "../../check/support/seed.js";
 import { type Address, MAX_ORDER, NULL, type Order, PAGE_BYTES, PAGE_WORDS } from "../../src/memory/address.js";
 import type { Arena } from "../../src/memory/arena.js";
 import { DoubleFreeError, InvalidAddressError, InvalidSizeError } from "../../src/memory/errors.js";
 import { PageKind } from "../../src/memory/pages.js";
-import { seedOf } from "../support/seed.js";
 import { World } from "../support/world.js";
 
 const fresh = (extraPages = 0): Arena => new World(extraPages).arena(1);

@@ -2,12 +2,12 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { randomOf, seedOf } from "../../check/support/seed.js";
 import { field } from "../../src/memory/address.js";
 import { openLayout } from "../../src/memory/layout.js";
 import { SlotWord } from "../../src/memory/slot.js";
 import type { Domain } from "../../src/rcu/domain.js";
 import { formatDomain, GracePeriods } from "../../src/rcu/grace-period.js";
-import { randomOf, seedOf } from "../support/seed.js";
 import { flush, turn, World } from "../support/world.js";
 
 const seenOf = (domain: Domain): number => domain.arena.memory.load(field(domain.arena.heap.slot.address, SlotWord.SEEN));

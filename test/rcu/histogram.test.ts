@@ -3,10 +3,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { seedOf } from "../../check/support/seed.js";
 import type { Address } from "../../src/memory/address.js";
 import { SharedMemory } from "../../src/memory/memory.js";
 import { HISTOGRAM_WORDS, quantiles, record } from "../../src/rcu/histogram.js";
-import { seedOf } from "../support/seed.js";
 
 const AT = 5 as Address;
 const blank = (): SharedMemory => new SharedMemory(new SharedArrayBuffer((HISTOGRAM_WORDS + 10) * 4));

@@ -7,14 +7,15 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { openMap } from "../../check/support/open-map.js";
+import { randomOf, seedOf } from "../../check/support/seed.js";
 import type { IntervalMap } from "../../src/structures/interval-map.js";
 import type { Codec } from "../../src/values/codec.js";
 import { u16, u32 } from "../../src/values/scalars.js";
 import { struct } from "../../src/values/struct.js";
 import { utf8 } from "../../src/values/utf8.js";
 import { audit, type Usage } from "../support/audit.js";
-import { randomOf, seedOf } from "../support/seed.js";
-import { flush, openMap, reapAll, SURVIVOR, THIRD, turn, VICTIM, World } from "../support/world.js";
+import { flush, reapAll, SURVIVOR, THIRD, turn, VICTIM, World } from "../support/world.js";
 
 type U32Map<T, V> = IntervalMap<"u32", T, V>;
 type Update<T, V> = (map: U32Map<T, V>) => void;

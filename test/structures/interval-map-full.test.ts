@@ -2,6 +2,8 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { openMap } from "../../check/support/open-map.js";
+import { randomOf, seedOf } from "../../check/support/seed.js";
 import { OutOfMemoryError } from "../../src/memory/errors.js";
 import type { IntervalMap } from "../../src/structures/interval-map.js";
 import type { BoundsTypes } from "../../src/structures/schema.js";
@@ -9,8 +11,7 @@ import type { Codec } from "../../src/values/codec.js";
 import { u16 } from "../../src/values/scalars.js";
 import { utf8 } from "../../src/values/utf8.js";
 import { audit } from "../support/audit.js";
-import { randomOf, seedOf } from "../support/seed.js";
-import { flush, openMap, World } from "../support/world.js";
+import { flush, World } from "../support/world.js";
 
 function fullTest<B extends keyof BoundsTypes, T>(
   name: string,

@@ -7,13 +7,14 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { openMap } from "../../check/support/open-map.js";
+import { randomOf, seedOf } from "../../check/support/seed.js";
 import type { Domain } from "../../src/rcu/domain.js";
 import type { IntervalMap } from "../../src/structures/interval-map.js";
 import { u16 } from "../../src/values/scalars.js";
 import { utf8 } from "../../src/values/utf8.js";
 import type { DyingMemory } from "../support/dying-memory.js";
-import { randomOf, seedOf } from "../support/seed.js";
-import { flush, openMap, SURVIVOR, turn, VICTIM, World } from "../support/world.js";
+import { flush, SURVIVOR, turn, VICTIM, World } from "../support/world.js";
 
 type Rows = readonly (readonly [lo: number, hi: number, value: number])[];
 

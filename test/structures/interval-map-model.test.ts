@@ -3,6 +3,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { openMap } from "../../check/support/open-map.js";
+import { seedOf } from "../../check/support/seed.js";
 import type { IntervalMap } from "../../src/structures/interval-map.js";
 import type { BoundsTypes } from "../../src/structures/schema.js";
 import type { Codec } from "../../src/values/codec.js";
@@ -10,8 +12,7 @@ import { u16, u32 } from "../../src/values/scalars.js";
 import { struct } from "../../src/values/struct.js";
 import { utf8 } from "../../src/values/utf8.js";
 import { PlainMap } from "../support/plain-map.js";
-import { seedOf } from "../support/seed.js";
-import { flush, openMap, turn, World } from "../support/world.js";
+import { flush, turn, World } from "../support/world.js";
 
 const UNIVERSE = 160;
 /** Most operations of a batch; about half as many on average. */

@@ -2,12 +2,13 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { openMap } from "../../check/support/open-map.js";
 import type { IntervalMap } from "../../src/structures/interval-map.js";
 import { u16, u32 } from "../../src/values/scalars.js";
 import { struct } from "../../src/values/struct.js";
 import { utf8 } from "../../src/values/utf8.js";
 import { refusal } from "../support/refusal.js";
-import { flush, openMap, World } from "../support/world.js";
+import { flush, World } from "../support/world.js";
 
 const TOP32 = 2 ** 32 - 1;
 const TOP128 = 2n ** 128n - 1n;

@@ -3,10 +3,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { seedOf } from "../../check/support/seed.js";
 import { u32Bounds, u128Bounds } from "../../src/structures/bounds.js";
 import { RangeList } from "../../src/structures/range-list.js";
 import { PlainMap } from "../support/plain-map.js";
-import { seedOf } from "../support/seed.js";
 
 const UNIVERSE = 60;
 const rows = fc.array(fc.tuple(fc.nat(UNIVERSE - 1), fc.nat(12), fc.nat(2)), { maxLength: 60, size: "max" });

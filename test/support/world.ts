@@ -12,9 +12,7 @@ import { type Memory, SharedMemory } from "../../src/memory/memory.js";
 import { Domain } from "../../src/rcu/domain.js";
 import { formatDomain } from "../../src/rcu/grace-period.js";
 import { DOMAIN_WORDS } from "../../src/rcu/layout.js";
-import { DIRECTORY_WORDS, Directory } from "../../src/shared/directory.js";
-import { IntervalMap } from "../../src/structures/interval-map.js";
-import { type BoundsTypes, type IntervalMapSchema, nodeBytes, schemaText } from "../../src/structures/schema.js";
+import { DIRECTORY_WORDS } from "../../src/shared/directory.js";
 import { DyingMemory } from "./dying-memory.js";
 
 /** Thread numbers, for messages: any that differ. */
@@ -58,11 +56,6 @@ export class World {
   domain(thread: number, memory: Memory = this.memory): Domain {
     return new Domain(new Arena(memory, thread));
   }
-}
-
-/** Open a map by name in a domain. */
-export function openMap<const B extends keyof BoundsTypes, T, V = T>(domain: Domain, schema: IntervalMapSchema<B, T, V>, name = "map"): IntervalMap<B, T, V> {
-  return new IntervalMap<B, T, V>(new Directory(domain).open(name, schemaText(schema), nodeBytes(schema)), schema);
 }
 
 /**

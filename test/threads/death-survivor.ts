@@ -4,10 +4,10 @@
  * no key's version goes backwards.
  */
 
-import { hand } from "../support/hand.js";
-import { checkOf, Random } from "../support/seed.js";
+import { hand } from "../../check/support/hand.js";
+import { COVERED, isText, KEYS, textMap, textOf, u32Map, u128Map, update, versionOf, wideKey } from "../../check/support/maps.js";
+import { checkOf, Random } from "../../check/support/seed.js";
 import type { SurvivorJob, SurvivorResult } from "./death-jobs.js";
-import { COVERED, isText, KEYS, textMap, textOf, u32Map, u128Map, update, versionOf, wideKey } from "./maps.js";
 
 /** Ranges of the survivors' own maps, each of 16 keys. */
 const LEDGER = 64;

@@ -2,12 +2,26 @@
  * A victim of the death test: does one kind of work, for ever, until it is terminated in the middle of it. What it can see is wrong, it throws.
  */
 
+import { hand } from "../../check/support/hand.js";
+import {
+  COVERED,
+  fill,
+  isText,
+  KEYS,
+  type Scratch,
+  type TextMap,
+  textMap,
+  textOf,
+  type U32Map,
+  u32Map,
+  update,
+  type Versioned,
+  versionOf,
+} from "../../check/support/maps.js";
+import { checkOf, Random } from "../../check/support/seed.js";
 import { Shared, TooManyThreadsError } from "../../src/index.js";
 import { type Address, field, type Order, PAGE_BYTES } from "../../src/memory/address.js";
-import { hand } from "../support/hand.js";
-import { checkOf, Random } from "../support/seed.js";
 import type { DeathJob, Kind } from "./death-jobs.js";
-import { COVERED, fill, isText, KEYS, type Scratch, type TextMap, textMap, textOf, type U32Map, u32Map, update, type Versioned, versionOf } from "./maps.js";
 
 const TURN = 5;
 

@@ -9,16 +9,16 @@
 import assert from "node:assert/strict";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { test } from "node:test";
+import { Crew } from "../../check/support/crew.js";
+import { fill, textMap, textOf, u32Map, u128Map, versionOf, wideKey } from "../../check/support/maps.js";
+import { Random, seedOf } from "../../check/support/seed.js";
+import { drained, settle } from "../../check/support/settle.js";
+import { sleep, until } from "../../check/support/watchdog.js";
 import { Shared } from "../../src/index.js";
 import { field } from "../../src/memory/address.js";
 import { Header } from "../../src/memory/layout.js";
 import { heldLocks, kindOf, SlotKind, SlotWord, slotAddress, slotsUsed, threadOf } from "../../src/memory/slot.js";
-import { Crew } from "../support/crew.js";
-import { Random, seedOf } from "../support/seed.js";
-import { drained, settle } from "../support/settle.js";
-import { sleep, until } from "../support/watchdog.js";
 import { type DeathJob, KINDS, type Kind, type SurvivorJob, type SurvivorResult } from "./death-jobs.js";
-import { fill, textMap, textOf, u32Map, u128Map, versionOf, wideKey } from "./maps.js";
 
 const KILLS = Number(process.env.QUIESCE_KILLS ?? 300);
 /** Victims at a time. */

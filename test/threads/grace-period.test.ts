@@ -5,12 +5,12 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { Crew, type Hand } from "../../check/support/crew.js";
+import { u32Map, versionOf } from "../../check/support/maps.js";
+import { seedOf } from "../../check/support/seed.js";
+import { sleep, until } from "../../check/support/watchdog.js";
 import { Shared } from "../../src/index.js";
 import { type Address, field } from "../../src/memory/address.js";
-import { Crew, type Hand } from "../support/crew.js";
-import { seedOf } from "../support/seed.js";
-import { sleep, until } from "../support/watchdog.js";
-import { u32Map, versionOf } from "./maps.js";
 import { ARRIVED, LEFT, LET_GO, type PositionJob } from "./position-job.js";
 import { ELEMENT_WORDS, POINTERS, type TortureJob } from "./torture-job.js";
 

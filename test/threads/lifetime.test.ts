@@ -5,10 +5,10 @@ import { spawn } from "node:child_process";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
+import { drained, settle } from "../../check/support/settle.js";
+import { until, within } from "../../check/support/watchdog.js";
 import { Shared, u32 } from "../../src/index.js";
 import { slotsUsed } from "../../src/memory/slot.js";
-import { drained, settle } from "../support/settle.js";
-import { until, within } from "../support/watchdog.js";
 
 const LIMIT = 15_000;
 const child = fileURLToPath(new URL("./lifetime-child.js", import.meta.url));

@@ -1,9 +1,9 @@
 /** Workers of mutex.test.ts: counting under the lock, dying with it, and taking it after that. */
 
+import { hand } from "../../check/support/hand.js";
+import { Random } from "../../check/support/seed.js";
 import { type Address, field } from "../../src/memory/address.js";
 import { RobustMutex } from "../../src/memory/robust-mutex.js";
-import { hand } from "../support/hand.js";
-import { Random } from "../support/seed.js";
 import { COUNTER, GO, INSIDE, type MutexJob, type NextOwner, PARKED } from "./mutex-job.js";
 
 const self = hand<MutexJob>();

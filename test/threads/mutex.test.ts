@@ -2,12 +2,12 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { Crew, type Hand } from "../../check/support/crew.js";
+import { seedOf } from "../../check/support/seed.js";
+import { sleep, until } from "../../check/support/watchdog.js";
 import { Shared } from "../../src/index.js";
 import { type Address, field } from "../../src/memory/address.js";
 import { RobustMutex } from "../../src/memory/robust-mutex.js";
-import { Crew, type Hand } from "../support/crew.js";
-import { seedOf } from "../support/seed.js";
-import { sleep, until } from "../support/watchdog.js";
 import { COUNTER, GO, type MutexJob, type NextOwner, PARKED } from "./mutex-job.js";
 
 const LIMIT = 20_000;

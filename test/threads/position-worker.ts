@@ -5,10 +5,10 @@
  */
 
 import { setTimeout as sleep } from "node:timers/promises";
+import { hand } from "../../check/support/hand.js";
+import { u32Map } from "../../check/support/maps.js";
 import type { Address } from "../../src/memory/address.js";
 import { RobustMutex } from "../../src/memory/robust-mutex.js";
-import { hand } from "../support/hand.js";
-import { u32Map } from "./maps.js";
 import { ARRIVED, LEFT, LET_GO, type PositionJob } from "./position-job.js";
 
 const self = hand<PositionJob>();

@@ -2,9 +2,9 @@
  * Readers and writers of readers-writers.test.ts, on a u32 and a u128 map at once; readers-writers-job.ts draws the keys.
  */
 
-import { hand } from "../support/hand.js";
-import { checkOf, Random } from "../support/seed.js";
-import { u32Map, u128Map, type Versioned, versionOf, wideKey } from "./maps.js";
+import { hand } from "../../check/support/hand.js";
+import { u32Map, u128Map, type Versioned, versionOf, wideKey } from "../../check/support/maps.js";
+import { checkOf, Random } from "../../check/support/seed.js";
 import { ALL, OWNED, type RwJob, type RwResult, SPAN, SPANS } from "./readers-writers-job.js";
 
 const TURN = 8;

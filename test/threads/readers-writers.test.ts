@@ -5,12 +5,12 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { Crew } from "../../check/support/crew.js";
+import { u32Map, u128Map, versionOf, wideKey } from "../../check/support/maps.js";
+import { seedOf } from "../../check/support/seed.js";
+import { drained, settle } from "../../check/support/settle.js";
+import { sleep } from "../../check/support/watchdog.js";
 import { Shared } from "../../src/index.js";
-import { Crew } from "../support/crew.js";
-import { seedOf } from "../support/seed.js";
-import { drained, settle } from "../support/settle.js";
-import { sleep } from "../support/watchdog.js";
-import { u32Map, u128Map, versionOf, wideKey } from "./maps.js";
 import { OWNED, type RwJob, type RwResult } from "./readers-writers-job.js";
 
 const LIMIT = 15_000;

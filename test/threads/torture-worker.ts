@@ -3,10 +3,10 @@
  * reader that holds it still would see the wiped words. Readers hold elements for up to some ms.
  */
 
+import { hand } from "../../check/support/hand.js";
+import { u32Map } from "../../check/support/maps.js";
+import { Random } from "../../check/support/seed.js";
 import { type Address, field } from "../../src/memory/address.js";
-import { hand } from "../support/hand.js";
-import { Random } from "../support/seed.js";
-import { u32Map } from "./maps.js";
 import { ELEMENT_WORDS, POINTERS, type TortureJob } from "./torture-job.js";
 
 const TURN = 8;

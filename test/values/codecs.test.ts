@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { seedOf } from "../../check/support/seed.js";
 import { type Address, field } from "../../src/memory/address.js";
 import { QuiesceError } from "../../src/memory/errors.js";
 import { SharedMemory } from "../../src/memory/memory.js";
@@ -11,7 +12,6 @@ import { ValueError } from "../../src/values/errors.js";
 import { u16, u32 } from "../../src/values/scalars.js";
 import { struct } from "../../src/values/struct.js";
 import { utf8 } from "../../src/values/utf8.js";
-import { seedOf } from "../support/seed.js";
 
 const AT = 3 as Address;
 const WORDS = 4096;

@@ -7,8 +7,8 @@ import { Shared, type SharedHandle, TooManyThreadsError } from "../../src/index.
 import type { Orders, Report } from "./crew.js";
 
 /** A worker that belongs to a crew. */
-export interface Self<Job> {
-  readonly shared: Shared;
+export interface Self<Job, Handle = SharedHandle> {
+  readonly handle: Handle;
   readonly name: string;
   readonly job: Job;
   /** Whether the crew has been told to stop. */
@@ -36,15 +36,26 @@ function attach(handle: SharedHandle): Shared {
   }
 }
 
-/** Attach, and read the orders. */
-export function hand<Job>(): Self<Job> {
-  const { handle, control, words: mine, name, job } = workerData as Orders<Job>;
+/** A worker that is attached. */
+export interface AttachedSelf<Job> extends Self<Job> {
+  readonly shared: Shared;
+}
+
+/** Read the orders, and attach. */
+export function hand<Job>(): AttachedSelf<Job> {
+  const self = orders<Job>();
+  return { ...self, shared: attach(self.handle) };
+}
+
+/** Read the orders. */
+export function orders<Job, Handle = SharedHandle>(): Self<Job, Handle> {
+  const { handle, control, words: mine, name, job } = workerData as Orders<Job, Handle>;
   const words = new Int32Array(control);
   const port = parentPort as MessagePort;
   const say = (report: Report): void => port.postMessage(report);
   const stopping = (): boolean => Atomics.load(words, 0) !== 0;
   return {
-    shared: attach(handle),
+    handle,
     name,
     job,
     stopping,

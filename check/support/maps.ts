@@ -5,7 +5,7 @@
 
 import { type IntervalMap, type Shared, type StructView, struct, u32, utf8 } from "../../src/index.js";
 import type { StructOf } from "../../src/values/struct.js";
-import { checkOf, type Random } from "../support/seed.js";
+import { checkOf, type Random } from "./seed.js";
 
 const fields = { version: u32, check: u32 };
 const versioned = struct(fields);
@@ -20,9 +20,12 @@ export type TextMap = IntervalMap<"u32", string>;
 export const KEYS = 2048;
 export const COVERED = 1024;
 
-export const u32Map = (shared: Shared, name: string): U32Map => shared.intervalMap(name, { bounds: "u32", value: versioned });
-export const u128Map = (shared: Shared, name: string): U128Map => shared.intervalMap(name, { bounds: "u128", value: versioned });
-export const textMap = (shared: Shared, name: string): TextMap => shared.intervalMap(name, { bounds: "u32", value: utf8 });
+/** Where maps are opened by name. */
+export type Maker = Pick<Shared, "intervalMap">;
+
+export const u32Map = (shared: Maker, name: string): U32Map => shared.intervalMap(name, { bounds: "u32", value: versioned });
+export const u128Map = (shared: Maker, name: string): U128Map => shared.intervalMap(name, { bounds: "u128", value: versioned });
+export const textMap = (shared: Maker, name: string): TextMap => shared.intervalMap(name, { bounds: "u32", value: utf8 });
 
 /** Spread over all four words, in the order of the index. */
 export const wideKey = (index: number): bigint => (BigInt(index) << 96n) | (BigInt(index) << 40n) | 0xffff_ffffn;

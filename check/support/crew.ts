@@ -1,12 +1,13 @@
 /**
- * Workers of a test: started on a compiled worker file (which begins with `hand()`, see hand.ts), watched by a Shared, told to stop by a
+ * Workers of a test: started on a compiled worker file (which begins with `hand()`, see hand.ts), watched by a host, as a rule a Shared, told to stop by a
  * shared word, always terminated. When one of them throws, everything that waits for the crew fails with its stack.
  *
  *   control   STOP | for each hand: STEP BEATS     what it is doing, and how often it did it: the watchdog's evidence
  */
 
 import { Worker } from "node:worker_threads";
-import type { Shared, SharedHandle } from "../../src/index.js";
+import type { SharedHandle } from "../../src/index.js";
+import type { DomainStats } from "../../src/rcu/domain.js";
 import { within } from "./watchdog.js";
 
 /** Words of a hand in the control memory. */
@@ -15,13 +16,21 @@ export const HAND_WORDS = 2;
 const MOST_HANDS = 256;
 
 /** What a worker is given. */
-export interface Orders<Job> {
-  readonly handle: SharedHandle;
+export interface Orders<Job, Handle = SharedHandle> {
+  readonly handle: Handle;
   readonly control: SharedArrayBuffer;
   /** First of the hand's own words in `control`. */
   readonly words: number;
   readonly name: string;
   readonly job: Job;
+}
+
+/** Whose memory the workers attach to. */
+export interface Host<Handle> {
+  readonly handle: Handle;
+  /** See a worker's end. */
+  watch(worker: Worker): void;
+  readonly domain: { stats(): DomainStats };
 }
 
 /** What a worker says. */
@@ -59,18 +68,18 @@ function deferred<T>(): Deferred<T> {
 }
 
 /** The workers of one test. */
-export class Crew {
+export class Crew<Handle = SharedHandle> {
   /** Stacks of workers that failed. */
   readonly failures: string[] = [];
-  readonly #shared: Shared;
+  readonly #host: Host<Handle>;
   readonly #control = new SharedArrayBuffer(4 * (HAND_WORDS * (MOST_HANDS + 1)));
   readonly #words = new Int32Array(this.#control);
   readonly #hands = new Map<Hand<unknown>, number>();
   readonly #failed = deferred<never>();
   #started = 0;
 
-  constructor(shared: Shared) {
-    this.#shared = shared;
+  constructor(host: Host<Handle>) {
+    this.#host = host;
   }
 
   /**
@@ -81,11 +90,11 @@ export class Crew {
   start<Job, Result = unknown>(file: URL, name: string, job: Job, beforeReap?: (threadId: number) => void): Hand<Result> {
     const words = HAND_WORDS * (1 + (this.#started++ % MOST_HANDS));
     this.#words.fill(0, words, words + HAND_WORDS);
-    const orders: Orders<Job> = { handle: this.#shared.handle, control: this.#control, words, name, job };
+    const orders: Orders<Job, Handle> = { handle: this.#host.handle, control: this.#control, words, name, job };
     const worker = new Worker(file, { workerData: orders, name });
     const { threadId } = worker;
     if (beforeReap !== undefined) worker.on("exit", () => beforeReap(threadId));
-    this.#shared.watch(worker);
+    this.#host.watch(worker);
     const begun = deferred<void>();
     const result = deferred<Result>();
     const gone = deferred<void>();
@@ -130,9 +139,17 @@ export class Crew {
     const hands = [...this.#hands].map(([{ name }, words]) => {
       return `  ${name}: step ${Atomics.load(this.#words, words)}, ${Atomics.load(this.#words, words + 1)} beats`;
     });
-    const { slots, sequence, completed } = this.#shared.domain.stats();
-    const lines = slots.map((slot) => `  slot ${slot.index}: thread ${slot.thread}, ${slot.online ? "online" : "offline"}, ${slot.waiting} waiting`);
-    return [...this.failures, "workers:", ...hands, `slots (sequence ${sequence}, completed ${completed}):`, ...lines].join("\n");
+    return [...this.failures, "workers:", ...hands, ...this.#slots()].join("\n");
+  }
+
+  #slots(): string[] {
+    try {
+      const { slots, sequence, completed } = this.#host.domain.stats();
+      const lines = slots.map((slot) => `  slot ${slot.index}: thread ${slot.thread}, ${slot.online ? "online" : "offline"}, ${slot.waiting} waiting`);
+      return [`slots (sequence ${sequence}, completed ${completed}):`, ...lines];
+    } catch (error) {
+      return [`the slots cannot be told: ${(error as Error).message}`];
+    }
   }
 
   /** Wait for something of this crew: fails when it takes longer, or when any worker fails meanwhile. */

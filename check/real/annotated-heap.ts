@@ -1,0 +1,80 @@
+/**
+ * Tells shadow memory what the heap does: which words are fresh, which are freed, and which the allocator has for itself. The library does
+ * not, so the methods of one thread's heap are replaced by such as do.
+ *
+ * - Taken: fresh. Given back, at once or when a grace period is over: freed, though the allocator's user may give it back long before its memory
+ *   is used again.
+ * - A slab's header (bitmaps, side words) is the allocator's from when the slab is made; its objects are freed until one is taken.
+ * - With the arena lock held the state of words is not checked (races are): slabs come and go there on what was freed.
+ */
+
+import { type Address, field, PAGE_SHIFT, PAGE_WORDS } from "../../src/memory/address.js";
+import type { Cache } from "../../src/memory/cache.js";
+import type { Heap } from "../../src/memory/heap.js";
+import { PageKind } from "../../src/memory/pages.js";
+import type { CheckedThread } from "./checked-thread.js";
+
+/** Once for each heap, before it is used. */
+export function annotateHeap(heap: Heap, thread: Pick<CheckedThread, "memory" | "setState">): void {
+  const { annotate } = thread.memory;
+  const { pages } = heap;
+  const original = {
+    cache: heap.cache.bind(heap),
+    withArenaLock: heap.withArenaLock.bind(heap),
+    allocPages: heap.allocPages.bind(heap),
+    allocPagesBulk: heap.allocPagesBulk.bind(heap),
+    putBack: heap.putBack.bind(heap),
+    claim: pages.claim.bind(pages),
+    release: pages.release.bind(pages),
+  };
+  const known = new WeakSet<Cache>();
+
+  heap.cache = (index) => {
+    const cache = original.cache(index);
+    if (known.has(cache)) return cache;
+    known.add(cache);
+    const alloc = cache.alloc.bind(cache);
+    const free = cache.free.bind(cache);
+    cache.alloc = (tag) => {
+      const object = alloc(tag);
+      if (object !== 0) annotate.allocated(object, cache.objectWords);
+      return object;
+    };
+    cache.free = (object) => {
+      free(object); // may refuse; what it took is in this thread's own magazine
+      annotate.freed(object, cache.objectWords);
+    };
+    return cache;
+  };
+  heap.withArenaLock = (fn, timeout) => original.withArenaLock(() => annotate.privileged(fn), timeout);
+  heap.allocPages = (order, tag) => {
+    const address = original.allocPages(order, tag);
+    if (address !== 0) annotate.allocated(address, PAGE_WORDS << order);
+    return address;
+  };
+  heap.allocPagesBulk = (count, tag) => {
+    const addresses = original.allocPagesBulk(count, tag);
+    for (const address of addresses ?? []) annotate.allocated(address, PAGE_WORDS);
+    return addresses;
+  };
+  heap.putBack = (address) => {
+    if (!heap.isRetiredPages(address)) annotate.freed(address, heap.usableBytes(address) / 4);
+    original.putBack(address);
+  };
+  pages.claim = (page, kind, owner) => {
+    original.claim(page, kind, owner);
+    if (kind !== PageKind.SLAB) return;
+    const slab = addressOf(page);
+    const { objects, order } = heap.cacheAt(owner).slabs;
+    thread.setState(slab, objects, "live");
+    thread.setState(field(slab, objects), (PAGE_WORDS << order) - objects, "freed");
+  };
+  pages.release = (page) => {
+    const kind = pages.kind(page);
+    if (kind === PageKind.SLAB) thread.setState(addressOf(page), heap.cacheAt(pages.owner(page)).slabs.objects, "freed");
+    if (kind === PageKind.PAGES || kind === PageKind.RETIRED) annotate.freed(addressOf(page), PAGE_WORDS << pages.order(page));
+    original.release(page);
+  };
+}
+
+const addressOf = (page: number): Address => (page << PAGE_SHIFT) as Address;

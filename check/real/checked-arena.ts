@@ -1,0 +1,75 @@
+/** One thread's hold on an arena whose memory is checked, in real threads: what `Shared` is for a program. */
+
+import { Arena, formatArena, nextThreadNumber } from "../../src/memory/arena.js";
+import { type ArenaOptions, leastBytes, openLayout } from "../../src/memory/layout.js";
+import { SharedMemory } from "../../src/memory/memory.js";
+import { Domain } from "../../src/rcu/domain.js";
+import { formatDomain } from "../../src/rcu/grace-period.js";
+import { DOMAIN_WORDS } from "../../src/rcu/layout.js";
+import { DIRECTORY_WORDS } from "../../src/shared/directory.js";
+import type { IntervalMap } from "../../src/structures/interval-map.js";
+import type { BoundsName, IntervalMapSchema } from "../../src/structures/schema.js";
+import { nameOfWord } from "../names.js";
+import { openMap } from "../support/open-map.js";
+import { annotateHeap } from "./annotated-heap.js";
+import { type CheckedHandle, CheckedThread, checkedHandle, type Sampling } from "./checked-thread.js";
+
+const OPTIONS: ArenaOptions = { slots: 8, caches: 24, rootWords: DOMAIN_WORDS + DIRECTORY_WORDS };
+
+export interface CheckedArenaOptions {
+  /** Threads that will ever join, this one too. */
+  readonly threads: number;
+  /** Pages beyond the least: each takes some hundred KiB of shadow memory once it is touched. */
+  readonly extraPages?: number;
+  readonly sampling?: Sampling;
+}
+
+export class CheckedArena {
+  readonly handle: CheckedHandle;
+  readonly thread: CheckedThread;
+  domain: Domain;
+
+  /**
+   * Attach this thread.
+   * @param id that the host knows the thread by (`threadId`)
+   */
+  constructor(handle: CheckedHandle, id: number, name: string) {
+    const layout = openLayout(new SharedMemory(handle.memory));
+    this.handle = handle;
+    this.thread = new CheckedThread(handle, id, name, (address) => nameOfWord(layout, address));
+    this.domain = this.#attach();
+  }
+
+  /** Make an arena, which its maker is the first to attach to. */
+  static create({ threads, extraPages = 0, sampling = {} }: CheckedArenaOptions): CheckedArena {
+    const buffer = new SharedArrayBuffer(leastBytes(OPTIONS) + 4096 * extraPages);
+    const memory = new SharedMemory(buffer);
+    formatDomain(memory, formatArena(memory, OPTIONS));
+    return new CheckedArena(checkedHandle(buffer, threads, sampling), 0, "main");
+  }
+
+  #attach(): Domain {
+    const { memory } = this.thread;
+    const arena = new Arena(memory, nextThreadNumber(memory));
+    annotateHeap(arena.heap, this.thread);
+    const domain = new Domain(arena);
+    domain.helpDeparted();
+    return domain;
+  }
+
+  /** Leave, and come back under another number. */
+  reattach(): void {
+    this.domain.detach();
+    this.domain = this.#attach();
+  }
+
+  intervalMap<const B extends BoundsName, T, V = T>(name: string, schema: IntervalMapSchema<B, T, V>): IntervalMap<B, T, V> {
+    return openMap<B, T, V>(this.domain, schema, name);
+  }
+
+  /** Leave, and tell how much was checked. */
+  close(): void {
+    this.domain.detach();
+    this.thread.tell();
+  }
+}

@@ -2,8 +2,8 @@
 
 import { PAGE_SHIFT, PAGE_WORDS } from "../src/memory/address.js";
 import { CACHE_WORDS, Header, type Layout, MAGAZINE_WORDS, PAGE_ENTRY_WORDS, SLOT_HEAD_WORDS } from "../src/memory/layout.js";
-import { SlotWord } from "../src/memory/slot.js";
-import { DOMAIN_WORDS, DomainWord } from "../src/rcu/layout.js";
+import { RecordWord, SlotWord } from "../src/memory/slot.js";
+import { DOMAIN_WORDS, DomainWord, ReaderWord } from "../src/rcu/layout.js";
 import { DIRECTORY_WORDS } from "../src/shared/directory.js";
 
 function named(words: Readonly<Record<string, number>>, offset: number): string {
@@ -17,24 +17,34 @@ function named(words: Readonly<Record<string, number>>, offset: number): string 
   return from === offset ? best : `${best}+${offset - from}`;
 }
 
-function inSlot(offset: number): string {
+function inSlot({ domains, recordWords }: Layout, offset: number): string {
   if (offset < SLOT_HEAD_WORDS) return named(SlotWord, offset);
-  const magazine = offset - SLOT_HEAD_WORDS;
+  const domain = Math.floor((offset - SLOT_HEAD_WORDS) / recordWords);
+  const inRecord = (offset - SLOT_HEAD_WORDS) % recordWords;
+  const prefix = domain === 0 ? "" : `domain ${domain}.`;
+  if (domain < domains) return `${prefix}${inRecord < RecordWord.LIMBO ? named(ReaderWord, inRecord) : named(RecordWord, inRecord)}`;
+  const magazine = offset - SLOT_HEAD_WORDS - domains * recordWords;
   return `magazine ${Math.floor(magazine / MAGAZINE_WORDS)}[${magazine % MAGAZINE_WORDS}]`;
 }
 
-/** The name of a word, as `slot 1.SEEN`; what the root area has beyond domain and directory is `user`. */
-export function nameOfWord(layout: Layout, address: number): string {
-  const { root, cacheTable, slotTable, slotWords, slots, pageTable, pages, firstPage } = layout;
-  const directory = root + DOMAIN_WORDS;
+/**
+ * The name of a word, as `slot 1.SEEN`; what the root area has beyond domains, tree and directory is `user`.
+ * @param treeWords words of the main domain's tree
+ */
+export function nameOfWord(layout: Layout, address: number, treeWords = 0): string {
+  const { root, cacheTable, slotTable, slotWords, slots, pageTable, pages, firstPage, domains } = layout;
+  const tree = root + domains * DOMAIN_WORDS;
+  const directory = tree + treeWords;
   const user = directory + DIRECTORY_WORDS;
   if (address < root) return named(Header, address);
-  if (address < directory) return named(DomainWord, address - root);
+  if (address < root + DOMAIN_WORDS) return named(DomainWord, address - root);
+  if (address < tree) return `domain ${Math.floor((address - root) / DOMAIN_WORDS)}.${named(DomainWord, (address - root) % DOMAIN_WORDS)}`;
+  if (address < directory) return `tree node ${(address - tree) / 32}`;
   if (address < user) return `directory+${address - directory}`;
   if (address < cacheTable) return `user ${address - user}`;
   if (address < slotTable) return `cache ${Math.floor((address - cacheTable) / CACHE_WORDS)}+${(address - cacheTable) % CACHE_WORDS}`;
   const slot = Math.floor((address - slotTable) / slotWords);
-  if (slot < slots) return `slot ${slot}.${inSlot((address - slotTable) % slotWords)}`;
+  if (slot < slots) return `slot ${slot}.${inSlot(layout, (address - slotTable) % slotWords)}`;
   if (address >= pageTable && address < pageTable + pages * PAGE_ENTRY_WORDS) {
     const offset = address - pageTable;
     return `page ${Math.floor(offset / PAGE_ENTRY_WORDS)}.${["STATE", "OWNER", "NEXT", "PREV"][offset % PAGE_ENTRY_WORDS]}`;

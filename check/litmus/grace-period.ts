@@ -10,8 +10,7 @@
  */
 
 import type { Address } from "../../src/memory/address.js";
-import { GracePeriods } from "../../src/rcu/grace-period.js";
-import { type Actor, LAYOUT } from "../scenarios/support.js";
+import type { Actor } from "../scenarios/support.js";
 import { type Litmus, litmus, type Verdict, X, Y, Z } from "./litmus.js";
 
 type Run = (a: Actor) => unknown;
@@ -157,7 +156,7 @@ const ALL = { store: true, load: true, publish: true, look: true };
 
 /** One look for the end of a grace period; sleeping for it, which the other tests do, would multiply the executions of three threads. */
 function isOverAtOnce(a: Actor): boolean {
-  const periods = new GracePeriods(a.memory, LAYOUT);
+  const { periods } = a.domain;
   return periods.isOver(periods.start());
 }
 

@@ -1,18 +1,10 @@
 /** What a section is: nesting, turns, going off and on line; and how far a grace period reaches. */
 
-import { type Address, field, PAGE_SHIFT } from "../../src/memory/address.js";
-import { type Layout, SLOT_HEAD_WORDS } from "../../src/memory/layout.js";
-import { SlotKind, slotAddress, slotState } from "../../src/memory/slot.js";
-import { EventLoopReader } from "../../src/rcu/event-loop.js";
-import { formatDomain, GracePeriods } from "../../src/rcu/grace-period.js";
-import { DOMAIN_WORDS } from "../../src/rcu/layout.js";
+import type { Memory } from "../../src/memory/memory.js";
+import { formatDomain } from "../../src/rcu/flavors/open.js";
 import { LAYOUT } from "../scenarios/support.js";
 import { CUT, cut, loadsAround, set } from "./grace-period.js";
 import { type Litmus, litmus, X, Y } from "./litmus.js";
-
-/** A second domain's words and slots, in a page that the arena has not given to anyone. */
-const OTHER_ROOT = ((LAYOUT.pages - 1) << PAGE_SHIFT) as Address;
-const OTHER: Layout = { ...LAYOUT, root: OTHER_ROOT, slotTable: field(OTHER_ROOT, DOMAIN_WORDS), slotWords: SLOT_HEAD_WORDS };
 
 export const online: readonly Litmus[] = [
   litmus({
@@ -102,13 +94,14 @@ export const online: readonly Litmus[] = [
     outcome: CUT,
     threads: [
       (a) => {
-        a.turn(() => {
-          a.domain.readLock();
+        const index = a.turn(() => {
+          const begun = a.domain.readLock();
           set(a, X);
+          return begun;
         });
         a.turn(() => {
           set(a, Y);
-          a.domain.readUnlock();
+          a.domain.readUnlock(index);
         });
       },
       loadsAround,
@@ -140,19 +133,15 @@ export const online: readonly Litmus[] = [
     verdict: "Allowed",
     outcome: CUT,
     why: "domains are independent: a section holds up no grace period of another",
-    setup: (a) => {
-      if (a === undefined) return;
-      formatDomain(a.memory, OTHER);
-      a.memory.store(slotAddress(OTHER, 0), slotState(SlotKind.LIVE, 1));
-    },
+    setup: (a) => formatDomain(a?.memory as Memory, LAYOUT, 1, { flavor: "phase" }),
     threads: [
       (a) => {
-        const reader = new EventLoopReader(a.memory, slotAddress(OTHER, 0), new GracePeriods(a.memory, OTHER), () => {});
+        const other = a.domain.open(1);
         a.turn(() => {
-          reader.lock();
+          const index = other.readLock();
           set(a, X);
           set(a, Y);
-          reader.unlock();
+          other.readUnlock(index);
         });
       },
       loadsAround,

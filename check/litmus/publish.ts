@@ -78,7 +78,7 @@ export const publish: readonly Litmus[] = [
       (a) => {
         const old = a.memory.exchange(POINTER, NULL) as Address;
         a.domain.retire(old);
-        a.domain.flush();
+        a.domain.flushSync(1);
         a.memory.store(old, FREED); // as its next owner might
       },
     ],

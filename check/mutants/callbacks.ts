@@ -5,8 +5,9 @@ import { LIMBO_SEGMENTS, Limbo } from "../../src/memory/limbo.js";
 import type { Memory } from "../../src/memory/memory.js";
 import { Slabs } from "../../src/memory/slab.js";
 import { Domain } from "../../src/rcu/domain.js";
-import { type Cookie, GracePeriods } from "../../src/rcu/grace-period.js";
+import { EventLoopPeriods } from "../../src/rcu/flavors/event-loop.js";
 import { Reclaimer } from "../../src/rcu/reclaimer.js";
+import type { Cookie } from "../../src/rcu/sequence.js";
 import { PassingMemory } from "../passing-memory.js";
 import { asleep, idle, type Mutant, of, patch, unsafe, wrong } from "./mutant.js";
 import { COMPLETED, StaleCookie } from "./words.js";
@@ -33,10 +34,10 @@ function overtaken(): Mutant {
         }
       })(inner),
     patch: patch(
-      GracePeriods.prototype,
+      EventLoopPeriods.prototype,
       "isOver",
       (original) =>
-        function (this: GracePeriods, cookie: Cookie) {
+        function (this: EventLoopPeriods, cookie: Cookie) {
           return original.call(this, cookie) && current?.load(COMPLETED) === cookie;
         },
     ),

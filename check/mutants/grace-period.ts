@@ -3,8 +3,8 @@
 import type { Address } from "../../src/memory/address.js";
 import { Header } from "../../src/memory/layout.js";
 import type { Memory } from "../../src/memory/memory.js";
-import { EventLoopReader } from "../../src/rcu/event-loop.js";
-import { type Cookie, GracePeriods } from "../../src/rcu/grace-period.js";
+import { EventLoopPeriods, EventLoopReader } from "../../src/rcu/flavors/event-loop.js";
+import type { Cookie } from "../../src/rcu/sequence.js";
 import { PassingMemory } from "../passing-memory.js";
 import { POINTER } from "../scenarios/block.js";
 import { asleep, type Mutant, of, patch, unsafe, wrong } from "./mutant.js";
@@ -26,7 +26,7 @@ function naiveCompare(value: (word: number) => number): Pick<Mutant, "memory" | 
       if (thread === 1) updater = inner;
       return inner;
     },
-    patch: patch(GracePeriods.prototype, "isOver", () => (cookie: Cookie) => {
+    patch: patch(EventLoopPeriods.prototype, "isOver", () => (cookie: Cookie) => {
       const seen = (updater as Memory).load(seenOf(0));
       return seen === 0 || value(seen) >= value(cookie);
     }),
@@ -64,7 +64,7 @@ export const gracePeriod: readonly Mutant[] = [
     breaks: "a grace period waits for the sections that are open",
     killer: "section against synchronizeSync",
     kinds: unsafe,
-    patch: patch(GracePeriods.prototype, "isOver", () => () => true),
+    patch: patch(EventLoopPeriods.prototype, "isOver", () => () => true),
   },
   {
     name: "the first slot is skipped",
@@ -90,7 +90,7 @@ export const gracePeriod: readonly Mutant[] = [
     kinds: unsafe,
     patch: patch(
       EventLoopReader.prototype,
-      "unlockTo",
+      "endTo",
       (original) =>
         function (this: EventLoopReader) {
           original.call(this, 0);
@@ -218,10 +218,10 @@ export const gracePeriod: readonly Mutant[] = [
     killer: "retire and reuse of a page",
     kinds: unsafe,
     patch: patch(
-      GracePeriods.prototype,
+      EventLoopPeriods.prototype,
       "isOver",
       (original) =>
-        function (this: GracePeriods, cookie: Cookie) {
+        function (this: EventLoopPeriods, cookie: Cookie) {
           return original.call(this, ((cookie - 2) | 0) as Cookie);
         },
     ),

@@ -7,7 +7,7 @@ import type { Memory } from "../../src/memory/memory.js";
 import { PageKind, Pages } from "../../src/memory/pages.js";
 import { Slabs } from "../../src/memory/slab.js";
 import { Domain } from "../../src/rcu/domain.js";
-import { GracePeriods } from "../../src/rcu/grace-period.js";
+import { EventLoopPeriods } from "../../src/rcu/flavors/event-loop.js";
 import { u32Bounds } from "../../src/structures/bounds.js";
 import { PassingMemory } from "../passing-memory.js";
 import { NEW, POINTER } from "../scenarios/block.js";
@@ -192,7 +192,7 @@ export const structuresAndAllocators: readonly Mutant[] = [
     breaks: "a map's replaced nodes wait for readers",
     killer: "a map's nodes are reused under a reader",
     kinds: unsafe,
-    patch: patch(GracePeriods.prototype, "isOver", () => () => true),
+    patch: patch(EventLoopPeriods.prototype, "isOver", () => () => true),
   },
   {
     name: "allocation does not set the live bit",

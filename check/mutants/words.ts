@@ -3,8 +3,8 @@
 import { type Address, field } from "../../src/memory/address.js";
 import type { Memory } from "../../src/memory/memory.js";
 import { RobustMutex } from "../../src/memory/robust-mutex.js";
-import { SlotWord, slotAddress } from "../../src/memory/slot.js";
-import { DOMAIN_WORDS, DomainWord } from "../../src/rcu/layout.js";
+import { slotAddress } from "../../src/memory/slot.js";
+import { DOMAIN_WORDS, DomainWord, ReaderWord, readerWord } from "../../src/rcu/layout.js";
 import { PassingMemory } from "../passing-memory.js";
 import { LAYOUT, user } from "../scenarios/support.js";
 import { all, patch } from "./mutant.js";
@@ -14,7 +14,7 @@ export const GP_SEQ = domainWord(DomainWord.GP_SEQ);
 export const COMPLETED = domainWord(DomainWord.COMPLETED);
 export const WANTED = domainWord(DomainWord.WANTED);
 export const REAPING = domainWord(DomainWord.REAPING);
-export const seenOf = (slot: number): Address => slotWord(slot, SlotWord.SEEN);
+export const seenOf = (slot: number): Address => readerWord(LAYOUT, slot, 0, ReaderWord.SEEN);
 export const slotWord = (slot: number, word: number): Address => field(slotAddress(LAYOUT, slot), word);
 
 /** The scenarios' interval map: its root pointer and lock, and where a node's words are. */
@@ -22,7 +22,7 @@ export const MAP_ROOT = user(32);
 export const MAP_LOCK = user(48);
 export const Node = { HI: 1, LEFT: 2, RIGHT: 3, VALUE: 4 } as const;
 
-export const DIRECTORY_LOCK = domainWord(DOMAIN_WORDS);
+export const DIRECTORY_LOCK = domainWord(LAYOUT.domains * DOMAIN_WORDS);
 
 /** A cookie is the present sequence, not a new one. */
 export class StaleCookie extends PassingMemory {

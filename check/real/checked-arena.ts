@@ -4,8 +4,8 @@ import { Arena, formatArena, nextThreadNumber } from "../../src/memory/arena.js"
 import { type ArenaOptions, leastBytes, openLayout } from "../../src/memory/layout.js";
 import { SharedMemory } from "../../src/memory/memory.js";
 import { Domain } from "../../src/rcu/domain.js";
-import { formatDomain } from "../../src/rcu/grace-period.js";
-import { DOMAIN_WORDS } from "../../src/rcu/layout.js";
+import type { FlavorName } from "../../src/rcu/flavors/flavor.js";
+import { formatDomain, rcuWords } from "../../src/rcu/flavors/open.js";
 import { DIRECTORY_WORDS } from "../../src/shared/directory.js";
 import type { IntervalMap } from "../../src/structures/interval-map.js";
 import type { BoundsName, IntervalMapSchema } from "../../src/structures/schema.js";
@@ -14,7 +14,10 @@ import { openMap } from "../support/open-map.js";
 import { annotateHeap } from "./annotated-heap.js";
 import { type CheckedHandle, CheckedThread, checkedHandle, type Sampling } from "./checked-thread.js";
 
-const OPTIONS: ArenaOptions = { slots: 8, caches: 24, rootWords: DOMAIN_WORDS + DIRECTORY_WORDS };
+const SIZES = { slots: 8, caches: 24, domains: 2 };
+const FAN_OUT = 2;
+
+const optionsFor = (flavor: FlavorName): ArenaOptions => ({ ...SIZES, rootWords: rcuWords(SIZES, { flavor, fanOut: FAN_OUT }) + DIRECTORY_WORDS });
 
 export interface CheckedArenaOptions {
   /** Threads that will ever join, this one too. */
@@ -22,6 +25,8 @@ export interface CheckedArenaOptions {
   /** Pages beyond the least: each takes some hundred KiB of shadow memory once it is touched. */
   readonly extraPages?: number;
   readonly sampling?: Sampling;
+  /** Flavor of the main domain. */
+  readonly flavor?: FlavorName;
 }
 
 export class CheckedArena {
@@ -41,10 +46,10 @@ export class CheckedArena {
   }
 
   /** Make an arena, which its maker is the first to attach to. */
-  static create({ threads, extraPages = 0, sampling = {} }: CheckedArenaOptions): CheckedArena {
-    const buffer = new SharedArrayBuffer(leastBytes(OPTIONS) + 4096 * extraPages);
+  static create({ threads, extraPages = 0, sampling = {}, flavor = "event-loop" }: CheckedArenaOptions): CheckedArena {
+    const buffer = new SharedArrayBuffer(leastBytes(optionsFor(flavor)) + 4096 * extraPages);
     const memory = new SharedMemory(buffer);
-    formatDomain(memory, formatArena(memory, OPTIONS));
+    formatDomain(memory, formatArena(memory, optionsFor(flavor)), 0, { flavor, fanOut: FAN_OUT });
     return new CheckedArena(checkedHandle(buffer, threads, sampling), 0, "main");
   }
 

@@ -1,16 +1,16 @@
 /** Threads that come and go during a grace period: a new reader is waited for if it can hold the old, and no other. */
 
 import assert from "node:assert/strict";
-import { type Address, field } from "../../src/memory/address.js";
+import type { Address } from "../../src/memory/address.js";
 import { attachedThreads } from "../../src/memory/arena.js";
-import { SlotWord, slotAddress } from "../../src/memory/slot.js";
-import { FIRST_SEQUENCE } from "../../src/rcu/grace-period.js";
+import { ReaderWord, readerWord } from "../../src/rcu/layout.js";
+import { FIRST_SEQUENCE } from "../../src/rcu/sequence.js";
 import type { Scenario } from "../scenario.js";
 import { formatBlock, noneReused, replace, section } from "./block.js";
-import { type Actor, inArena, LAYOUT, user, whole } from "./support.js";
+import { type Actor, LAYOUT, onEachFlavor, user, whole } from "./support.js";
 
 const OBJECT = user(1);
-const STAYS = field(slotAddress(LAYOUT, 2), SlotWord.SEEN);
+const STAYS = readerWord(LAYOUT, 2, 0, ReaderWord.SEEN);
 
 function comeAndGo(a: Actor): number {
   a.attach();
@@ -24,8 +24,8 @@ function verify(a: Actor, results: readonly unknown[]): void {
   assert.equal(attachedThreads(a.memory, LAYOUT), 0);
 }
 
-export const attach: readonly Scenario[] = [
-  inArena({
+export const attach: readonly Scenario[] = onEachFlavor([
+  {
     name: "attach and detach during a grace period",
     slots: 0,
     setup: formatBlock,
@@ -38,14 +38,14 @@ export const attach: readonly Scenario[] = [
       },
     ],
     verify,
-  }),
-  inArena({
+  },
+  {
     name: "two threads attach at once",
     slots: 0,
     threads: [(a) => a.attach().arena.heap.slot.index, (a) => a.attach().arena.heap.slot.index],
     verify: (_, slots) => assert.deepEqual([...slots].sort(), [0, 1]),
-  }),
-  inArena({
+  },
+  {
     name: "a slot passes from thread to thread during a grace period",
     slots: 1,
     setup: formatBlock,
@@ -58,8 +58,8 @@ export const attach: readonly Scenario[] = [
       },
     ],
     verify: (_, results) => noneReused(results),
-  }),
-  inArena({
+  },
+  {
     name: "a thread leaves something behind while another looks for such",
     slots: 3, // the third is a reader that stays where it is
     setup: (leaver) => {
@@ -82,5 +82,5 @@ export const attach: readonly Scenario[] = [
       a.domain.detach();
       whole(a);
     },
-  }),
-];
+  },
+]);

@@ -22,7 +22,7 @@ function under(name: string, update: (map: TextMap) => void, key: number, after:
     threads: [
       (a) => {
         update(mapOf(a));
-        a.domain.flush();
+        a.domain.flushSync(1);
         a.heap.kmalloc(8); // what was freed is somebody else's
       },
       (a) => {

@@ -41,7 +41,7 @@ const DEATHS: readonly Death[] = [
       const objects = [take(a), take(a)];
       for (const object of objects) a.domain.retire(object);
     },
-    life: (a) => a.domain.flush(),
+    life: (a) => a.domain.flushSync(1),
   },
   { name: "opening a structure", life: (a) => void new Directory(a.domain).open("routes", "schema", 24) },
   { name: "taking and freeing pages", life: (a) => a.heap.freePages(a.heap.allocPages(0 as never)) },

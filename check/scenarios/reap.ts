@@ -5,7 +5,7 @@ import type { Scenario } from "../scenario.js";
 import { formatBlock, look, noneReused, replace } from "./block.js";
 import { awaitEnd, end, kill, mortal, reap as reapThread } from "./death.js";
 import { LOCK, mutexOf } from "./mutex.js";
-import { Actor, inArena, whole } from "./support.js";
+import { Actor, onEachFlavor, whole } from "./support.js";
 
 const BYTES = 1024;
 
@@ -26,8 +26,8 @@ function takeAndFree(a: Actor): void {
   a.heap.kfree(a.heap.kmalloc(BYTES));
 }
 
-export const reap: readonly Scenario[] = [
-  inArena({
+export const reap: readonly Scenario[] = onEachFlavor([
+  {
     name: "reap of a slot that died in a section",
     setup: formatBlock,
     threads: [dieInSection, reapFirst, replace],
@@ -35,8 +35,8 @@ export const reap: readonly Scenario[] = [
       noneReused(results);
       whole(a);
     },
-  }),
-  inArena({
+  },
+  {
     name: "killed at any moment of a section",
     setup: formatBlock,
     threads: [
@@ -48,8 +48,8 @@ export const reap: readonly Scenario[] = [
       replace,
     ],
     verify: whole,
-  }),
-  inArena({
+  },
+  {
     name: "reap of a thread that died with the arena lock, another asleep for it",
     threads: [
       (a) => {
@@ -60,8 +60,8 @@ export const reap: readonly Scenario[] = [
       takeAndFree,
     ],
     verify: whole,
-  }),
-  inArena({
+  },
+  {
     name: "reap of a thread that died with a mutex, another asleep for it",
     threads: [
       (a) => {
@@ -82,14 +82,14 @@ export const reap: readonly Scenario[] = [
       if (told === false) assert.notEqual(a.memory.load(LOCK), 0, "an owner died and the next was not told");
       else assert.equal(a.memory.load(LOCK), 0);
     },
-  }),
-  inArena({
+  },
+  {
     name: "two reapers at once",
     setup: formatBlock,
     threads: [dieInSection, reapFirst, reapFirst],
     verify: whole,
-  }),
-  inArena({
+  },
+  {
     name: "a late reaper takes nothing from the slot's next thread",
     slots: 3, // that of a thread which has ended is the third
     threads: [
@@ -101,5 +101,5 @@ export const reap: readonly Scenario[] = [
         new Actor(3, a.memory, a.tools).attach().arena.heap.bytes();
       },
     ],
-  }),
-];
+  },
+]);

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { type Address, NULL, type Order, PAGE_SHIFT } from "../../src/memory/address.js";
 import type { Scenario } from "../scenario.js";
 import { fill, NEW, noneReused, POINTER, section } from "./block.js";
-import { type Actor, inArena, user } from "./support.js";
+import { type Actor, onEachFlavor, user } from "./support.js";
 
 const OTHER = user(1);
 
@@ -34,8 +34,8 @@ function retireOld(a: Actor): Address {
 const otherOf = (a: Actor): Address => a.memory.load(OTHER) as Address;
 const verify = (_: unknown, results: readonly unknown[]): void => noneReused(results);
 
-export const retire: readonly Scenario[] = [
-  inArena({
+export const retire: readonly Scenario[] = onEachFlavor([
+  {
     name: "what is retired joins no grace period that has begun",
     setup: takeBuddies,
     threads: [
@@ -49,22 +49,22 @@ export const retire: readonly Scenario[] = [
       },
     ],
     verify,
-  }),
-  inArena({
+  },
+  {
     name: "retire in a section",
     setup: takeBuddies,
     threads: [
       (a) => a.turn(() => section(a)),
       (a) => {
         const old = a.turn(() => a.domain.read(() => retireOld(a))); // waits for nothing
-        a.domain.flush();
+        a.domain.flushSync(1);
         assert.equal(takePage(a), old);
         fill(a, old, -1);
       },
     ],
     verify,
-  }),
-  inArena({
+  },
+  {
     name: "a block's buddy waits for a reader",
     setup: takeBuddies,
     threads: [
@@ -81,5 +81,5 @@ export const retire: readonly Scenario[] = [
       noneReused([seen]);
       assert.equal(both, NULL, "what is in limbo is joined to no free block");
     },
-  }),
-];
+  },
+]);

@@ -6,7 +6,7 @@ import type { Scenario } from "../scenario.js";
 import { fill, formatBlock, NEW, noneReused, POINTER, section } from "./block.js";
 import { formatMap, MAP_CACHE, mapOf } from "./bonsai.js";
 import { awaitEnd, end, reap } from "./death.js";
-import { type Actor, inArena, whole } from "./support.js";
+import { type Actor, onEachFlavor, whole } from "./support.js";
 
 /** Bytes of objects of the largest class: few go into a slab. */
 const LARGE = 8192;
@@ -51,20 +51,20 @@ function takeAgain(actor: Actor): void {
 const takePage = (actor: Actor) => (): Address => actor.heap.allocPages(0 as Order);
 const takeLarge = (actor: Actor) => (): Address => actor.heap.kmalloc(LARGE);
 
-export const reuse: readonly Scenario[] = [
-  inArena({
+export const reuse: readonly Scenario[] = onEachFlavor([
+  {
     name: "retire and reuse of a page",
     setup: (_, updater) => exhaust(updater as Actor, takePage(updater as Actor)),
     threads: [(a) => a.turn(() => section(a)), (a) => replaceInPlace(a, takePage(a))],
     verify: (_, results) => noneReused(results),
-  }),
-  inArena({
+  },
+  {
     name: "retire and reuse of a slab's object",
     setup: (_, updater) => exhaust(updater as Actor, takeLarge(updater as Actor)),
     threads: [(a) => a.turn(() => section(a)), (a) => replaceInPlace(a, takeLarge(a))],
     verify: (_, results) => noneReused(results),
-  }),
-  inArena({
+  },
+  {
     name: "retire, and look now and then without blocking",
     setup: (_, updater) => {
       formatBlock(updater as Actor);
@@ -79,8 +79,8 @@ export const reuse: readonly Scenario[] = [
       },
     ],
     verify: (_, results) => noneReused(results),
-  }),
-  inArena({
+  },
+  {
     name: "what a dead thread had retired waits for a reader",
     setup: (owner) => exhaust(owner as Actor, takePage(owner as Actor)),
     threads: [
@@ -96,8 +96,8 @@ export const reuse: readonly Scenario[] = [
       (a) => a.turn(() => section(a)),
     ],
     verify: (_, results) => noneReused(results),
-  }),
-  inArena({
+  },
+  {
     name: "what a thread that left had retired waits for a reader",
     setup: (owner) => exhaust(owner as Actor, takePage(owner as Actor)),
     threads: [
@@ -112,8 +112,8 @@ export const reuse: readonly Scenario[] = [
       noneReused(results);
       whole(a);
     },
-  }),
-  inArena({
+  },
+  {
     name: "a map's nodes are reused under a reader",
     setup: (_, writer) => {
       formatMap(writer as Actor, [[10, 39, 1]]);
@@ -142,5 +142,5 @@ export const reuse: readonly Scenario[] = [
       assert.deepEqual([low, high], [1, 1]);
       assert.ok(first >= 1 && first <= last && last <= 3, `saw ${first}, then ${last}`);
     },
-  }),
-];
+  },
+]);

@@ -2,18 +2,18 @@
 
 import type { Scenario } from "../scenario.js";
 import { contentsOf, formatBlock, look, noneReused, POINTER, replace, section } from "./block.js";
-import { inArena } from "./support.js";
+import { onEachFlavor } from "./support.js";
 
 const verify = (_: unknown, results: readonly unknown[]): void => noneReused(results);
 
-export const sections: readonly Scenario[] = [
-  inArena({
+export const sections: readonly Scenario[] = onEachFlavor([
+  {
     name: "section against synchronizeSync",
     setup: formatBlock,
     threads: [(a) => a.turn(() => section(a)), replace],
     verify,
-  }),
-  inArena({
+  },
+  {
     name: "nested sections against synchronizeSync",
     setup: formatBlock,
     threads: [
@@ -29,11 +29,11 @@ export const sections: readonly Scenario[] = [
       replace,
     ],
     verify,
-  }),
-  inArena({
+  },
+  {
     name: "two readers against synchronizeSync",
     setup: formatBlock,
     threads: [(a) => a.turn(() => section(a)), (a) => a.turn(() => section(a)), replace],
     verify,
-  }),
-];
+  },
+]);

@@ -14,9 +14,10 @@ import type { Memory, WaitResult } from "../../src/memory/memory.js";
 import { repairArena } from "../../src/memory/reap.js";
 import { claimSlot, kindOf, Slot, SlotKind, slotAddress, slotsOfKind } from "../../src/memory/slot.js";
 import { Domain } from "../../src/rcu/domain.js";
-import { FIRST_SEQUENCE, formatDomain, GracePeriods } from "../../src/rcu/grace-period.js";
+import { FLAVORS, type FlavorName } from "../../src/rcu/flavors/flavor.js";
+import { formatDomain, rcuWords } from "../../src/rcu/flavors/open.js";
 import { DOMAIN_WORDS } from "../../src/rcu/layout.js";
-import { Reclaimer } from "../../src/rcu/reclaimer.js";
+import { FIRST_SEQUENCE } from "../../src/rcu/sequence.js";
 import { DIRECTORY_WORDS } from "../../src/shared/directory.js";
 import { nameOfWord } from "../names.js";
 import { PassingMemory } from "../passing-memory.js";
@@ -24,38 +25,18 @@ import type { Scenario, Tools } from "../scenario.js";
 import { UndoMemory } from "../undo-memory.js";
 
 const USER_WORDS = 128;
-const OPTIONS: ArenaOptions = { slots: 4, caches: 16, rootWords: DOMAIN_WORDS + DIRECTORY_WORDS + USER_WORDS };
+const SIZES = { slots: 4, caches: 16, domains: 2 };
+/** Two levels for four slots. Every scenario's arena has room for it. */
+const FAN_OUT = 2;
+const RCU_WORDS = rcuWords(SIZES, { flavor: "tree", fanOut: FAN_OUT });
+const OPTIONS: ArenaOptions = { ...SIZES, rootWords: RCU_WORDS + DIRECTORY_WORDS + USER_WORDS };
 const WORDS = leastBytes(OPTIONS) / 4;
 
 /** Where everything stands, in every scenario's arena. */
 export const LAYOUT: Layout = formatArena(new UndoMemory(WORDS), OPTIONS, [1, 2]);
 
 /** A word of the scenario's own. */
-export const user = (word: number): Address => field(LAYOUT.root, DOMAIN_WORDS + DIRECTORY_WORDS + word);
-
-/**
- * A domain whose thread also does, where it says so, what the driver goes on with asynchronously after a turn: a scenario's threads
- * are synchronous.
- */
-export class SteppedDomain extends Domain {
-  readonly #reclaimer: Reclaimer;
-
-  constructor(arena: Arena) {
-    super(arena);
-    // All that is waiting stands in the slot, so this is as good as the domain's own.
-    this.#reclaimer = new Reclaimer(arena.heap, new GracePeriods(arena.memory, arena.layout), this.reader);
-  }
-
-  /** What the driver does at each look. */
-  advance(): void {
-    this.#reclaimer.advance();
-  }
-
-  /** Block until all that this thread retired is given back. */
-  flush(): void {
-    this.#reclaimer.flushSync(1);
-  }
-}
+export const user = (word: number): Address => field(LAYOUT.root, RCU_WORDS + DIRECTORY_WORDS + word);
 
 /** A thread's memory, until its run ends: the driver of its domain is still to come then, and finds nothing to do. */
 class ThreadMemory extends PassingMemory {
@@ -86,7 +67,7 @@ export class Actor {
   readonly index: number;
   readonly memory: Memory;
   readonly tools: Tools;
-  #domain: SteppedDomain | undefined;
+  #domain: Domain | undefined;
 
   constructor(index: number, memory: Memory, tools: Tools) {
     this.index = index;
@@ -100,14 +81,14 @@ export class Actor {
   }
 
   /** Its domain, in the slot that was claimed for it. */
-  get domain(): SteppedDomain {
-    this.#domain ??= new SteppedDomain(this.#arenaOfSlot());
+  get domain(): Domain {
+    this.#domain ??= new Domain(this.#arenaOfSlot(), { looks: 0 });
     return this.#domain;
   }
 
   /** In place of `domain`, where no slot was claimed: attach. */
-  attach(): SteppedDomain {
-    this.#domain = new SteppedDomain(new Arena(this.memory, this.number));
+  attach(): Domain {
+    this.#domain = new Domain(new Arena(this.memory, this.number), { looks: 0 });
     return this.#domain;
   }
 
@@ -158,7 +139,9 @@ export interface ArenaScenario {
   readonly name: string;
   /** Slots claimed beforehand; default one for each thread. */
   readonly slots?: number;
-  /** First grace-period sequence. */
+  /** Flavor of the main domain. */
+  readonly flavor?: FlavorName;
+  /** About its first grace-period sequence. */
   readonly sequence?: number;
   /** Sleeps keep their timeouts; they fire when nobody else can run. */
   readonly timeouts?: boolean;
@@ -169,16 +152,20 @@ export interface ArenaScenario {
   verify?(actor: Actor, results: readonly unknown[]): void;
 }
 
+/** The scenarios on each flavor; the event-loop flavor's go by the plain name. */
+export const onEachFlavor = (specs: readonly ArenaScenario[]): Scenario[] =>
+  FLAVORS.flatMap((flavor) => specs.map((spec) => inArena({ ...spec, flavor, name: flavor === "event-loop" ? spec.name : `${spec.name}, ${flavor}` })));
+
 /** A scenario in an arena. */
 export function inArena(spec: ArenaScenario): Scenario {
-  const { name, slots = spec.threads.length, sequence = FIRST_SEQUENCE } = spec;
+  const { name, slots = spec.threads.length, flavor = "event-loop", sequence = FIRST_SEQUENCE } = spec;
   return {
     name,
     words: WORDS,
-    label: (address) => nameOfWord(LAYOUT, address),
+    label: (address) => nameOfWord(LAYOUT, address, RCU_WORDS - LAYOUT.domains * DOMAIN_WORDS),
     setup(memory, tools) {
       formatArena(memory, OPTIONS, [1, 2]);
-      formatDomain(memory, LAYOUT, sequence);
+      formatDomain(memory, LAYOUT, 0, { flavor, fanOut: FAN_OUT, sequence });
       for (let i = 0; i < slots; i++) claimSlot(memory, LAYOUT, i + 1);
       const own = new ThreadMemory(memory, true);
       spec.setup?.(...spec.threads.map((_, i) => new Actor(i, own, tools)));

@@ -2,19 +2,19 @@
 
 import type { Scenario } from "../scenario.js";
 import { formatBlock, noneReused, replace, section } from "./block.js";
-import { inArena, user } from "./support.js";
+import { onEachFlavor, user } from "./support.js";
 
 const DONE = user(1);
 const verify = (_: unknown, results: readonly unknown[]): void => noneReused(results);
 
-export const turns: readonly Scenario[] = [
-  inArena({
+export const turns: readonly Scenario[] = onEachFlavor([
+  {
     name: "two turns against synchronizeSync",
     setup: formatBlock,
     threads: [(a) => [a.turn(() => section(a)), a.turn(() => section(a))], replace],
     verify,
-  }),
-  inArena({
+  },
+  {
     name: "quiescent() in a loop against synchronizeSync",
     setup: formatBlock,
     threads: [
@@ -30,8 +30,8 @@ export const turns: readonly Scenario[] = [
       replace,
     ],
     verify,
-  }),
-  inArena({
+  },
+  {
     name: "offline(fn) while it sleeps holds up nobody",
     setup: formatBlock,
     threads: [
@@ -47,5 +47,5 @@ export const turns: readonly Scenario[] = [
       },
     ],
     verify,
-  }),
-];
+  },
+]);

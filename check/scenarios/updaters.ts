@@ -2,13 +2,13 @@
 
 import type { Scenario } from "../scenario.js";
 import { formatBlock, NEW, NEWER, noneReused, replace, section } from "./block.js";
-import { inArena } from "./support.js";
+import { onEachFlavor } from "./support.js";
 
-export const updaters: readonly Scenario[] = [
-  inArena({
+export const updaters: readonly Scenario[] = onEachFlavor([
+  {
     name: "two updaters and a reader",
     setup: formatBlock,
     threads: [(a) => a.turn(() => section(a)), (a) => replace(a, NEW, 2), (a) => replace(a, NEWER, 3)],
     verify: (_, results) => noneReused(results),
-  }),
-];
+  },
+]);

@@ -2,13 +2,13 @@
 
 import type { Scenario } from "../scenario.js";
 import { formatBlock, NEW, NEWER, noneReused, replace, section } from "./block.js";
-import { inArena } from "./support.js";
+import { onEachFlavor } from "./support.js";
 
-export const wrap: readonly Scenario[] = [
-  ["2^31", 0x7fffffff],
-  ["2^32", -1],
-].map(([where, sequence]) =>
-  inArena({
+export const wrap: readonly Scenario[] = onEachFlavor(
+  [
+    ["2^31", 0x7fffffff],
+    ["2^32", -1],
+  ].map(([where, sequence]) => ({
     name: `sequence wraps at ${where}`,
     sequence: sequence as number,
     setup: formatBlock,
@@ -20,5 +20,5 @@ export const wrap: readonly Scenario[] = [
       },
     ],
     verify: (_, results) => noneReused(results),
-  }),
+  })),
 );

@@ -7,7 +7,7 @@
 
 import { Worker } from "node:worker_threads";
 import type { SharedHandle } from "../../src/index.js";
-import type { DomainStats } from "../../src/rcu/domain.js";
+import type { DomainStats } from "../../src/rcu/stats.js";
 import { within } from "./watchdog.js";
 
 /** Words of a hand in the control memory. */

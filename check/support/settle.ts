@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { Shared } from "../../src/index.js";
 import { kindOf, SlotKind, slotAddress, slotsUsed } from "../../src/memory/slot.js";
+import { ownLimbo } from "./limbo.js";
 import { until } from "./watchdog.js";
 
 /** What is in use at rest. */
@@ -34,7 +35,7 @@ export async function settle(shared: Shared, maps: readonly { clear(): void }[])
   await until(
     10_000,
     "what was retired to be given back",
-    () => shared.domain.arena.heap.limbo.empty && departed(shared) === 0,
+    () => ownLimbo(shared.domain.arena.heap).empty && departed(shared) === 0,
     () => `${shared.stats().retired.waiting} objects wait, ${departed(shared)} slots have departed`,
   );
   assert.equal(shared.stats().retired.waiting, 0, "the figures agree that nothing waits");

@@ -9,7 +9,10 @@ import { type Address, field } from "../../src/memory/address.js";
 import type { Layout } from "../../src/memory/layout.js";
 import { SharedMemory } from "../../src/memory/memory.js";
 import { SlotWord } from "../../src/memory/slot.js";
-import { GracePeriods } from "../../src/rcu/grace-period.js";
+import { EventCount } from "../../src/rcu/event-count.js";
+import { EventLoopPeriods } from "../../src/rcu/flavors/event-loop.js";
+import { PhasePeriods } from "../../src/rcu/flavors/phase.js";
+import { TreePeriods } from "../../src/rcu/flavors/tree.js";
 import { DomainWord } from "../../src/rcu/layout.js";
 import type { Random } from "../support/seed.js";
 
@@ -87,16 +90,19 @@ export function injectDelays(random: Random, layoutIfKnown: () => Layout | undef
     return or.call(this, address, value);
   };
 
-  const { start, isOver, announceSleep } = GracePeriods.prototype;
-  GracePeriods.prototype.start = function () {
-    soon();
-    return start.call(this);
-  };
-  GracePeriods.prototype.isOver = function (cookie) {
-    soon();
-    return isOver.call(this, cookie);
-  };
-  GracePeriods.prototype.announceSleep = function () {
+  for (const Periods of [EventLoopPeriods, PhasePeriods, TreePeriods]) {
+    const { start, isOver } = Periods.prototype;
+    Periods.prototype.start = function (this: never) {
+      soon();
+      return start.call(this);
+    };
+    Periods.prototype.isOver = function (this: never, cookie) {
+      soon();
+      return isOver.call(this, cookie);
+    };
+  }
+  const { announceSleep } = EventCount.prototype;
+  EventCount.prototype.announceSleep = function () {
     soon();
     return announceSleep.call(this);
   };
@@ -104,5 +110,5 @@ export function injectDelays(random: Random, layoutIfKnown: () => Layout | undef
 
 /** Every grace period is over at once. */
 export function bustGracePeriods(): void {
-  GracePeriods.prototype.isOver = () => true;
+  for (const Periods of [EventLoopPeriods, PhasePeriods, TreePeriods]) Periods.prototype.isOver = () => true;
 }

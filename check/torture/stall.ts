@@ -3,10 +3,11 @@
  * are, and since when they have been online with what they last saw.
  */
 
-import { field } from "../../src/memory/address.js";
-import { kindOf, SlotKind, SlotWord, slotAddress, slotsUsed, threadOf } from "../../src/memory/slot.js";
+import { kindOf, SlotKind, slotAddress, slotsUsed, threadOf } from "../../src/memory/slot.js";
 import type { Domain } from "../../src/rcu/domain.js";
-import { type Cookie, GracePeriods } from "../../src/rcu/grace-period.js";
+import type { GracePeriods } from "../../src/rcu/flavors/flavor.js";
+import { ReaderWord, readerWord } from "../../src/rcu/layout.js";
+import type { Cookie } from "../../src/rcu/sequence.js";
 
 /** After so many ms a grace period is stalled. The longest section of a run lasts 300. */
 const STALLED = 6000;
@@ -25,7 +26,7 @@ export class StallWatch {
   constructor(domain: Domain, patience: number = STALLED) {
     this.#domain = domain;
     this.#patience = patience;
-    this.#periods = new GracePeriods(domain.arena.memory, domain.arena.layout);
+    this.#periods = domain.periods;
   }
 
   /**
@@ -59,7 +60,7 @@ export class StallWatch {
       const state = memory.load(slot);
       const thread = threadOf(state);
       // Of the dead too, whose SEEN counts no more: should it ever be taken to count, they are the culprits.
-      const seen = kindOf(state) === SlotKind.FREE ? 0 : memory.load(field(slot, SlotWord.SEEN));
+      const seen = kindOf(state) === SlotKind.FREE ? 0 : memory.load(readerWord(layout, index, 0, ReaderWord.SEEN));
       const known = this.#since.get(index);
       if (known?.thread !== thread || known.seen !== seen) this.#since.set(index, { thread, seen, at: now });
     }

@@ -8,7 +8,7 @@ import { type Address, field } from "../../src/memory/address.js";
 import type { Heap } from "../../src/memory/heap.js";
 import type { Memory } from "../../src/memory/memory.js";
 import type { Domain } from "../../src/rcu/domain.js";
-import { GracePeriods } from "../../src/rcu/grace-period.js";
+import type { GracePeriods } from "../../src/rcu/flavors/flavor.js";
 import { DomainWord } from "../../src/rcu/layout.js";
 import type { AttachedSelf } from "../support/hand.js";
 import { Random } from "../support/seed.js";
@@ -32,7 +32,6 @@ export class Thread {
   /** Callbacks, and grace periods, that have not come yet. A thread with some of them must not detach: they would be lost. */
   outstanding = 0;
   #maps: Maps | undefined;
-  #periods: GracePeriods;
   #segments: { readonly what: string; readonly at: number }[] = [];
 
   constructor(self: AttachedSelf<TortureJob>, tally: Tally) {
@@ -41,7 +40,6 @@ export class Thread {
     this.tally = tally;
     this.random = new Random(self.job.seed, self.job.life);
     this.shared = self.shared;
-    this.#periods = new GracePeriods(this.memory, this.domain.arena.layout);
   }
 
   get domain(): Domain {
@@ -58,7 +56,7 @@ export class Thread {
 
   /** Cookies of one's own, over the same words. */
   get periods(): GracePeriods {
-    return this.#periods;
+    return this.domain.periods;
   }
 
   get maps(): Maps {
@@ -117,7 +115,6 @@ export class Thread {
           await sleep(1); // all slots are taken, by those that wait for their grace period too
         }
       }
-      this.#periods = new GracePeriods(this.memory, this.domain.arena.layout);
       // Sometimes it is somebody for a moment, so that grace periods see it come and go.
       if (this.oneIn(2)) this.domain.read(() => this.domain.dereference(this.pointer(0)));
     }

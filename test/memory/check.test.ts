@@ -2,12 +2,13 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { ownLimbo } from "../../check/support/limbo.js";
 import { type Address, field, type Order } from "../../src/memory/address.js";
 import type { Arena } from "../../src/memory/arena.js";
 import { CACHE_WORDS, Header, PAGE_ENTRY_WORDS } from "../../src/memory/layout.js";
 import { PageKind } from "../../src/memory/pages.js";
 import { descriptorAt } from "../../src/memory/slab.js";
-import { SlotWord } from "../../src/memory/slot.js";
+import { RecordWord } from "../../src/memory/slot.js";
 import { World } from "../support/world.js";
 
 interface Sound {
@@ -28,8 +29,8 @@ function sound(): Sound {
   for (const bytes of [8, 512, 4096]) heap.kfree(heap.kmalloc(bytes));
   const block = heap.allocPages(1 as Order);
   heap.allocPages(0 as Order);
-  heap.limbo.push(0, heap.kmalloc(60));
-  heap.limbo.push(1, heap.allocPages(0 as Order));
+  ownLimbo(heap).push(0, heap.kmalloc(60));
+  ownLimbo(heap).push(1, heap.allocPages(0 as Order));
   assert.deepEqual(arena.check(), []);
   const cache = 3; // kmalloc-64, whose magazine does not empty a slab
   const { slabs } = heap.cache(cache);
@@ -175,7 +176,7 @@ const corruptions: readonly { name: string; says: RegExp; corrupt(s: Sound): voi
       arena.memory.write(field(magazine, 1), arena.memory.read(field(magazine, 2)));
     },
   },
-  { name: "limbo: its list lost", says: /is lost/, corrupt: ({ arena }) => arena.memory.write(field(arena.heap.slot.address, SlotWord.LIMBO), 0) },
+  { name: "limbo: its list lost", says: /is lost/, corrupt: ({ arena }) => arena.memory.write(field(ownLimbo(arena.heap).record, RecordWord.LIMBO), 0) },
   {
     name: "partial list: a slab missing",
     says: /not in the partial list/,
@@ -220,7 +221,7 @@ test("check() says nothing of a sound arena, whatever its threads are doing", ()
   const a = world.arena(1);
   const b = world.arena(2);
   const blocks = Array.from({ length: 50 }, (_, i) => a.heap.kmalloc(i * 20));
-  for (const block of blocks) b.heap.limbo.push(2, block);
+  for (const block of blocks) ownLimbo(b.heap).push(2, block);
   assert.deepEqual(a.check(), []);
   assert.deepEqual(b.check(), []);
   b.detach();

@@ -7,6 +7,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { ownLimbo } from "../../check/support/limbo.js";
 import { type Address, type Order, PAGE_BYTES } from "../../src/memory/address.js";
 import type { Arena } from "../../src/memory/arena.js";
 import { KMALLOC_BYTES } from "../../src/memory/heap.js";
@@ -76,7 +77,7 @@ class Victim {
   }
 
   retire(object: Address, segment: number): void {
-    this.#giveBack(object, () => this.heap.limbo.push(segment, object));
+    this.#giveBack(object, () => ownLimbo(this.heap).push(segment, object));
   }
 
   detach(): void {
@@ -154,7 +155,7 @@ const scripts: readonly Script[] = [
       const pages = [v.take(PAGE_BYTES * 3), v.take(PAGE_BYTES * 4), ...v.takeBulk(2)];
       for (const object of [...small.slice(0, 4), ...medium, ...pages.slice(0, 2)]) v.retire(object, 0);
       for (const object of [...small.slice(4), ...pages.slice(2, 3)]) v.retire(object, 1);
-      v.heap.limbo.release(0);
+      ownLimbo(v.heap).release(0);
       v.retire(v.take(40), 0);
       v.detach();
     },
@@ -164,7 +165,7 @@ const scripts: readonly Script[] = [
     inherited: many(20, () => 4096),
     run(v, inherited) {
       for (const object of inherited) v.retire(object, 3);
-      v.heap.limbo.release(3);
+      ownLimbo(v.heap).release(3);
     },
   },
   {
@@ -187,7 +188,7 @@ function reap(arena: Arena, threads: readonly number[] = [VICTIM]): void {
 function emptyDrained(arena: Arena): void {
   arena.heap.withArenaLock(() => {
     for (const index of slotsOfKind(arena.memory, arena.layout, SlotKind.DRAINED)) {
-      releaseLimbo(arena.heap, index);
+      releaseLimbo(arena.heap, index, 0);
       freeSlot(arena.heap, index);
     }
   });

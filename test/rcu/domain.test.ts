@@ -4,10 +4,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Address, field, NULL } from "../../src/memory/address.js";
 import { DoubleFreeError, InvalidAddressError, QuiesceError } from "../../src/memory/errors.js";
-import { SlotKind, SlotWord, slotsOfKind } from "../../src/memory/slot.js";
+import { SlotKind, slotsOfKind } from "../../src/memory/slot.js";
 import type { Domain } from "../../src/rcu/domain.js";
 import { ContextError } from "../../src/rcu/errors.js";
-import { DomainWord } from "../../src/rcu/layout.js";
+import { DomainWord, ReaderWord, readerWord } from "../../src/rcu/layout.js";
 import { runChild } from "../support/child.js";
 import { flush, turn, World } from "../support/world.js";
 
@@ -338,7 +338,7 @@ test("a thread that sleeps for a lock is offline meanwhile", () => {
   const [a, b] = [world.domain(1), world.domain(2)];
   a.arena.heap.withArenaLock(() => {
     b.read(() => {});
-    const seen = field(b.arena.heap.slot.address, SlotWord.SEEN);
+    const seen = readerWord(b.arena.layout, b.arena.heap.slot.index, 0, ReaderWord.SEEN);
     assert.notEqual(world.memory.load(seen), 0);
     assert.throws(() => b.arena.heap.lockArena(2));
     assert.equal(world.memory.load(seen), 0);

@@ -3,19 +3,20 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { randomOf, seedOf } from "../../check/support/seed.js";
-import { field } from "../../src/memory/address.js";
 import { openLayout } from "../../src/memory/layout.js";
-import { SlotWord } from "../../src/memory/slot.js";
 import type { Domain } from "../../src/rcu/domain.js";
-import { formatDomain, GracePeriods } from "../../src/rcu/grace-period.js";
+import type { GracePeriods } from "../../src/rcu/flavors/flavor.js";
+import { formatDomain } from "../../src/rcu/flavors/open.js";
+import { ReaderWord, readerWord } from "../../src/rcu/layout.js";
 import { flush, turn, World } from "../support/world.js";
 
-const seenOf = (domain: Domain): number => domain.arena.memory.load(field(domain.arena.heap.slot.address, SlotWord.SEEN));
+const seenOf = (domain: Domain): number => domain.arena.memory.load(readerWord(domain.arena.layout, domain.arena.heap.slot.index, 0, ReaderWord.SEEN));
 
 function startingAt(sequence: number | undefined): { periods: GracePeriods; domains: [Domain, Domain, Domain] } {
   const world = new World();
-  if (sequence !== undefined) formatDomain(world.memory, openLayout(world.memory), sequence);
-  return { periods: new GracePeriods(world.memory, openLayout(world.memory)), domains: [world.domain(1), world.domain(2), world.domain(3)] };
+  if (sequence !== undefined) formatDomain(world.memory, openLayout(world.memory), 0, { sequence });
+  const domains: [Domain, Domain, Domain] = [world.domain(1), world.domain(2), world.domain(3)];
+  return { periods: domains[0].periods, domains };
 }
 
 const starts: readonly (readonly [string, number | undefined])[] = [
@@ -140,7 +141,7 @@ test("a turn: offline before it, online from its first section, offline after it
   domain.readLock();
   domain.readLock();
   const seen = seenOf(domain);
-  new GracePeriods(world.memory, openLayout(world.memory)).start();
+  domain.periods.start();
   domain.readUnlock();
   domain.quiescent();
   assert.equal(seenOf(domain), seen, "never moved on in a section");

@@ -10,8 +10,7 @@ import { LockTimeoutError } from "../../src/memory/errors.js";
 import { type ArenaOptions, leastBytes } from "../../src/memory/layout.js";
 import { type Memory, SharedMemory } from "../../src/memory/memory.js";
 import { Domain } from "../../src/rcu/domain.js";
-import { formatDomain } from "../../src/rcu/grace-period.js";
-import { DOMAIN_WORDS } from "../../src/rcu/layout.js";
+import { type DomainFormat, formatDomain, rcuWords } from "../../src/rcu/flavors/open.js";
 import { DIRECTORY_WORDS } from "../../src/shared/directory.js";
 import { DyingMemory } from "./dying-memory.js";
 
@@ -26,12 +25,13 @@ export class World {
   #image: Uint8Array | undefined;
 
   /** @param extraPages pages more than the least arena has */
-  constructor(extraPages = 0, options: ArenaOptions = {}) {
-    const all = { slots: 4, caches: 16, rootWords: DOMAIN_WORDS + DIRECTORY_WORDS, ...options };
+  constructor(extraPages = 0, options: ArenaOptions = {}, format: DomainFormat = {}) {
+    const sizes = { slots: 4, caches: 16, domains: 2, ...options };
+    const all = { rootWords: rcuWords(sizes, format) + DIRECTORY_WORDS, ...sizes };
     this.buffer = new SharedArrayBuffer(leastBytes(all) + extraPages * PAGE_WORDS * 4);
     this.memory = new SharedMemory(this.buffer);
     const layout = formatArena(this.memory, all, [1, 2]);
-    formatDomain(this.memory, layout);
+    formatDomain(this.memory, layout, 0, format);
   }
 
   /** Remember how it is. */
@@ -77,11 +77,7 @@ export function reapAll(threads: readonly number[], reap: (thread: number, timeo
 
 /** Give back at once, blocking if need be, what the thread (and any that left or died) has in limbo. Outside sections. */
 export function flush(domain: Domain): void {
-  try {
-    domain.allocate(0, () => 0 as never);
-  } catch {
-    // Nothing can be had of an allocator that never has anything; it has forced a grace period first.
-  }
+  domain.flushSync(2000);
 }
 
 /** Let the event loop turn, so that microtasks of domains long dead are forgotten. */

@@ -18,6 +18,7 @@ import { Shared } from "../../src/index.js";
 import { field } from "../../src/memory/address.js";
 import { Header } from "../../src/memory/layout.js";
 import { heldLocks, kindOf, SlotKind, SlotWord, slotAddress, slotsUsed, threadOf } from "../../src/memory/slot.js";
+import { ReaderWord, readerWord } from "../../src/rcu/layout.js";
 import { type DeathJob, KINDS, type Kind, type SurvivorJob, type SurvivorResult } from "./death-jobs.js";
 
 const KILLS = Number(process.env.QUIESCE_KILLS ?? 300);
@@ -62,7 +63,7 @@ function autopsy(shared: Shared, threadId: number): void {
     if (isHeld) diedWith[lock === Header.ARENA_LOCK ? "arena lock" : "map lock"]++;
     else diedWith["about a lock"]++;
   }
-  if (memory.load(field(slot, SlotWord.SEEN)) !== 0) diedWith.online++;
+  if (memory.load(readerWord(layout, index, 0, ReaderWord.SEEN)) !== 0) diedWith.online++;
   if (memory.read(field(slot, SlotWord.INTENT)) !== 0) diedWith.transfer++;
   if (memory.read(field(slot, SlotWord.REFILL_MASK)) !== 0) diedWith.refill++;
 }

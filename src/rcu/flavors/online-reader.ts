@@ -149,12 +149,16 @@ export abstract class OnlineReader implements Reader {
     const memory = this.#memory;
     // Between load and store this thread may be held up for any number of grace periods. To be a few behind only delays
     // the next one; to be 2^31 behind would look like being ahead. So look again after storing.
-    let sequence: number;
-    do {
-      sequence = memory.load(this.#sequence);
+    let sequence = memory.load(this.#sequence);
+    memory.store(this.#seenWord, sequence);
+    let again = false;
+    for (let now = memory.load(this.#sequence); now !== sequence; now = memory.load(this.#sequence)) {
+      again = true;
+      sequence = now;
       memory.store(this.#seenWord, sequence);
-    } while (memory.load(this.#sequence) !== sequence);
+    }
     this.seen = sequence;
+    if (again) this.moved(); // somebody may have found the older one, and be waiting for it to move on
   }
 
   protected clear(): void {

@@ -80,7 +80,7 @@ export class TreeNodes {
    * @param waitedFor whether the grace period must wait for a slot; a slot that it need not wait for now never will be
    */
   setUp(gracePeriod: number, used: number, waitedFor: (slot: number) => boolean): void {
-    const masks: number[][] = [this.#leafMasks(used, waitedFor)];
+    const masks: number[][] = [this.#groups(used, waitedFor)];
     for (let level = 1; level < this.#levels.length; level++) {
       const below = masks[level - 1] as number[];
       masks.push(this.#groups(below.length, (child) => below[child] !== 0));
@@ -88,10 +88,6 @@ export class TreeNodes {
     for (let level = masks.length - 1; level >= 0; level--) {
       for (const [index, mask] of (masks[level] as number[]).entries()) this.#install(this.#node(level, index), gracePeriod, mask);
     }
-  }
-
-  #leafMasks(used: number, waitedFor: (slot: number) => boolean): number[] {
-    return this.#groups(used, waitedFor);
   }
 
   /** A mask for each group of so many children. */
@@ -154,8 +150,9 @@ export class TreeNodes {
       for (let index = 0; index < count; index++) {
         const word = this.#memory.load(this.#node(level, index));
         if (tagIn(word) !== tag) continue;
-        if (level === 0) this.#scanLeaf(gracePeriod, index, word, waitedFor);
-        if ((this.#memory.load(this.#node(level, index)) & MASK) === 0 && level + 1 < this.#levels.length) this.#clear(gracePeriod, level + 1, index);
+        // A leaf that becomes clear by this is gone on from by whoever clears it.
+        if ((word & MASK) === 0) this.#clear(gracePeriod, level + 1, index);
+        else if (level === 0) this.#scanLeaf(gracePeriod, index, word, waitedFor);
       }
     }
   }

@@ -15,7 +15,7 @@
  * Who works on the nodes is online meanwhile. Then grace period n + 1, for a thread that last saw n, waits for that thread; so no thread's late compareExchange can
  * meet a node of another grace period that looks the same (tree-nodes.ts).
  *
- * A slot goes offline in a turn in which a grace period began: it reports while it still is online, then clears SEEN, and looks again, since one may have begun in between.
+ * A slot that goes offline clears SEEN and then looks whether a grace period has begun that may have found it set: then it comes back for a moment, and reports.
  * Slots that were offline all the time are not waited for: setting up looks at SEEN. What is left (a reporter that died, a node that was not set up when its
  * slot came) is found by a scan after setting up, and by forced scans of those who sleep too long.
  *
@@ -58,27 +58,30 @@ export class TreeReader extends OnlineReader {
     const { memory, sequence } = this.site;
     let seen = this.seen;
     for (;;) {
-      const now = memory.load(sequence);
-      if (stateOf(now) !== State.IDLE && !notBefore(seen, startOf(now))) {
-        this.record(); // online, if it was not
-        seen = this.seen;
-        this.#report(seen);
-      }
-      if (this.seen === 0) return;
       this.clear();
+      const now = memory.load(sequence);
+      // A grace period that began later than this load finds SEEN cleared; one that began before it may have found it set.
+      if (stateOf(now) === State.IDLE || notBefore(seen, startOf(now))) return;
+      this.record(); // online again: who works on the nodes is
+      seen = this.seen;
+      this.#report(seen);
     }
   }
 
-  /** Run `work` on the nodes. */
-  whileOnline(work: () => void): void {
-    if (this.seen !== 0) {
-      work();
-      return;
-    }
+  /** GP_SEQ; outside a section it is recorded, and what it says is reported. Only online. */
+  look(): number {
+    if (this.nesting > 0) return this.site.memory.load(this.site.sequence);
+    this.quiescent();
+    return this.seen;
+  }
+
+  /** Run `work`, which is on the nodes, with GP_SEQ. */
+  whileOnline<T>(work: (now: number) => T): T {
+    if (this.seen !== 0) return work(this.look());
     this.mustBeOpen(); // the slot may be another thread's by now
     this.record();
     try {
-      work();
+      return work(this.seen);
     } finally {
       this.leave();
     }
@@ -125,14 +128,8 @@ export class TreePeriods implements GracePeriods {
   }
 
   isOver(cookie: Cookie): boolean {
-    if (this.#isPast(cookie)) return true;
-    this.#reader.whileOnline(() => this.#bringOn(cookie));
-    return this.#isPast(cookie);
-  }
-
-  #isPast(cookie: Cookie): boolean {
     const now = this.#site.memory.load(this.#site.sequence);
-    return isPast(now, now, cookie, MOST_AHEAD);
+    return isPast(now, now, cookie, MOST_AHEAD) || this.#reader.whileOnline((sequence) => this.#bringOn(sequence, cookie));
   }
 
   #begin(idle: number): void {
@@ -141,17 +138,14 @@ export class TreePeriods implements GracePeriods {
     if (tracepoints.gracePeriodStart.hasSubscribers) tracepoints.gracePeriodStart.publish({ domain, sequence: (idle + 4) >>> 0 });
   }
 
-  /** Do whatever is to be done until the cookie is over or slots must be waited for. */
-  #bringOn(cookie: Cookie): void {
-    const { memory, sequence } = this.#site;
-    for (;;) {
-      this.#reader.quiescent(); // nothing in a section; else this thread does not wait for itself
-      const now = memory.load(sequence);
-      if (isPast(now, now, cookie, MOST_AHEAD)) return;
+  /** Do whatever is to be done until the cookie is over, or slots must be waited for. Gives whether it is over. */
+  #bringOn(sequence: number, cookie: Cookie): boolean {
+    for (let now = sequence; ; now = this.#reader.look()) {
+      if (isPast(now, now, cookie, MOST_AHEAD)) return true;
       if (stateOf(now) === State.IDLE) this.#begin(now);
       else if (stateOf(now) === State.SET_UP) this.#setUp(now);
       else if (this.#nodes.isDone(numberOf(now))) endOf(this.#site, now);
-      else return;
+      else return false;
     }
   }
 
@@ -174,9 +168,7 @@ export class TreePeriods implements GracePeriods {
   }
 
   force(): void {
-    this.#reader.whileOnline(() => {
-      this.#reader.quiescent();
-      const now = this.#site.memory.load(this.#site.sequence);
+    this.#reader.whileOnline((now) => {
       if (stateOf(now) !== State.WAITING) return;
       const { domain } = this.#site;
       if (tracepoints.forcedScan.hasSubscribers) tracepoints.forcedScan.publish({ domain, sequence: now >>> 0 });

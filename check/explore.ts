@@ -295,6 +295,7 @@ class Explorer implements Frontier {
   #scheduled(memory: ScheduledMemory): number {
     const t = memory.index;
     const i = memory.end;
+    this.#search.begin(memory); // before any state changes
     const log = memory.log;
     const op = log.op[i];
     const spin = this.#states.get(t, Field.spin);
@@ -310,7 +311,6 @@ class Explorer implements Frontier {
     // A wake that could also have been a timeout races with its notify; one that could not follows it.
     const ordered = op === Op.wake && this.#states.get(t, Field.sleeping) === Sleep.notified && !(this.#anyTimeouts && log.y[i] === 1);
     const after = ordered ? this.#states.get(t, Field.notifiedBy) : 0;
-    this.#search.begin(memory);
     const value = this.#perform(memory);
     if (this.#states.get(t, Field.goesOn) !== 0 && !log.futile(i)) {
       this.#impure = true;

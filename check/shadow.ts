@@ -119,6 +119,18 @@ export class Shadow {
     this.#tick(thread);
   }
 
+  /** What the thread has seen and done, for whom it starts. */
+  fork(thread: number): number[] {
+    const clock = Array.from({ length: this.threads }, (_, u) => this.cells.get(this.#clocks + thread * this.threads + u));
+    this.#tick(thread);
+    return clock;
+  }
+
+  /** The thread begins after what this clock says. */
+  begin(thread: number, clock: readonly number[]): void {
+    for (const [u, value] of clock.entries()) if (u !== thread) this.cells.set(this.#clocks + thread * this.threads + u, value);
+  }
+
   /** What has happened before the clock at this cell has happened before the thread goes on. */
   acquire(thread: number, source: number): void {
     const { cells } = this;

@@ -9,15 +9,20 @@ export class CheckedCrew extends Crew<CheckedHandle> {
 
   constructor(arena: CheckedArena) {
     // Nobody is reaped: a thread that ends before its time has failed, and the run with it.
-    super({ handle: arena.handle, watch: () => {}, domain: { stats: () => arena.domain.stats() } });
+    super({
+      // Asked for once for each worker, when it is started.
+      get handle() {
+        return { ...arena.handle, clock: arena.thread.fork() };
+      },
+      watch: () => {},
+      domain: { stats: () => arena.domain.stats() },
+    });
     this.#arena = arena;
   }
 
   /** The worker's file begins with `checkedHand()`. */
   override start<Job, Result = unknown>(file: URL, name: string, job: Job): Hand<Result> {
-    const { thread } = this.#arena;
-    thread.fork();
-    return super.start<Job, Result>(file, name, job, (id) => thread.ended(id));
+    return super.start<Job, Result>(file, name, job, (id) => this.#arena.thread.ended(id));
   }
 
   /** What was found, in whatever thread. */

@@ -1,8 +1,8 @@
 /**
  * One real thread over a checked memory that all of them share.
  *
- * What the host orders is told by hand: whoever starts threads calls `fork()` before, and `ended()` when it has been told of an end. Messages
- * between threads order nothing here, so what a program orders by them alone is reported.
+ * What the host orders is told by hand: whoever starts a thread gives it a handle with its `fork()`, and calls `ended()` when it has been
+ * told of an end. Messages between threads order nothing here, so what a program orders by them alone is reported.
  *
  * A thread must not be terminated while it runs: it may hold one of the checker's locks, which nobody takes over.
  */
@@ -19,6 +19,8 @@ export interface CheckedHandle {
   readonly shadow: SharedArrayBuffer;
   readonly threads: number;
   readonly sampling: Sampling;
+  /** What was before the thread that joins by it (`CheckedThread.fork`); without it, nothing but setup. */
+  readonly clock?: readonly number[];
 }
 
 export interface Sampling {
@@ -64,7 +66,7 @@ export class CheckedThread implements Reporter {
     this.index = cells.join(id);
     const threadName = (thread: number): string => (thread === this.index ? `thread ${thread} (${name})` : `thread ${thread}`);
     this.#shadow = new Shadow(cells, { sites: new SharedSites(cells, handle.sampling.sites ?? 1), threadName, ...(label === undefined ? {} : { label }) });
-    this.#shadow.acquire(this.index, cells.spawnClock);
+    this.#shadow.begin(this.index, handle.clock ?? []);
     this.raw = new SharedMemory(handle.memory);
     this.memory = new CheckedMemory(this.raw, this.#shadow, this.index, { sample: handle.sampling.reads ?? 1, reporter: this });
   }
@@ -73,9 +75,9 @@ export class CheckedThread implements Reporter {
     return this.#name;
   }
 
-  /** What this thread has done so far is before all that threads do which are started from now on. */
-  fork(): void {
-    this.#shadow.release(this.index, this.#cells.spawnClock);
+  /** The clock for a handle: what this thread has done so far is before all that the threads do which join by it. */
+  fork(): readonly number[] {
+    return this.#shadow.fork(this.index);
   }
 
   /** All that the thread with this id did is before what this thread does from now on. */

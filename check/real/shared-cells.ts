@@ -1,14 +1,13 @@
 /**
  * Shadow cells that real threads share: a second SharedArrayBuffer beside the memory that is checked.
  *
- *   header | spawn clock (T) | clocks (T x T) | thread ids (T) | checks made (T) | locks | cells of each word | call sites | report
+ *   header | clocks (T x T) | thread ids (T) | checks made (T) | locks | cells of each word | call sites | report
  *
  * All of it has its place from the start; the operating system commits what is touched.
  *
  * Law table
  *   word                       class
  *   REPORT, JOINED, SITES_END, locks   atomic
- *   spawn clock                written by the thread that starts the others, before it starts them
  *   clocks row t, thread id t, checks t   private to thread t; the one that started it reads them after its end
  *   cells of a word            locked by the lock of the word's stripe
  *   a call site                immutable once its number is in a cell
@@ -37,8 +36,6 @@ export class SharedCells implements ShadowCells {
   readonly threads: number;
   readonly words: number;
   readonly keepsSites = true;
-  /** The clock that threads begin with. */
-  readonly spawnClock: number;
   readonly clocks: number;
   readonly #ids: number;
   readonly #checks: number;
@@ -54,8 +51,7 @@ export class SharedCells implements ShadowCells {
     this.threads = threads;
     this.words = words;
     this.#stride = cellsOfWord(threads, true);
-    this.spawnClock = HEADER_WORDS;
-    this.clocks = this.spawnClock + threads;
+    this.clocks = HEADER_WORDS;
     this.#ids = this.clocks + threads * threads;
     this.#checks = this.#ids + threads;
     this.#locks = this.#checks + threads;

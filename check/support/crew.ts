@@ -27,6 +27,7 @@ export interface Orders<Job, Handle = SharedHandle> {
 
 /** Whose memory the workers attach to. */
 export interface Host<Handle> {
+  /** What a worker attaches by; asked for once for each. */
   readonly handle: Handle;
   /** See a worker's end. */
   watch(worker: Worker): void;

@@ -42,8 +42,10 @@ export class EventLoopReader extends OnlineReader {
   }
 
   protected leave(): void {
+    const { seen } = this;
     this.clear();
-    this.site.events.wake();
+    // Who asked for a grace period before this load, and found SEEN set, finds it changed; who asks later finds SEEN cleared.
+    if (this.site.memory.load(this.site.sequence) !== seen) this.site.events.wake();
   }
 }
 

@@ -30,8 +30,8 @@ import type { Reader, ReadIndex } from "./flavor.js";
 import { nextSerial, serialOf } from "./read-index.js";
 import type { ReaderEvents, Site } from "./site.js";
 
-/** Operations between two looks at GP_SEQ, less one: a load of it costs about as much as a lookup in a small table. */
-const OPERATION_MASK = 31;
+/** Operations between two looks at GP_SEQ: a load of it costs about as much as a lookup in a small table. */
+const OPERATIONS = 32;
 
 /** The read side of one thread. */
 export abstract class OnlineReader implements Reader {
@@ -44,7 +44,8 @@ export abstract class OnlineReader implements Reader {
   readonly #events: ReaderEvents;
   readonly #index = nextSerial(0);
   #nesting = 0;
-  #operations = 0;
+  /** Operations until the next look. */
+  #left = OPERATIONS;
   #since = 0;
   #longest = 0;
   #endOfTurnComes = false;
@@ -76,8 +77,13 @@ export abstract class OnlineReader implements Reader {
   }
 
   exit(): void {
-    this.#operations = (this.#operations + 1) & OPERATION_MASK;
-    if (this.#operations === 0) this.quiescent();
+    if (--this.#left === 0) this.#nowAndThen();
+  }
+
+  #nowAndThen(): void {
+    this.#left = OPERATIONS;
+    this.quiescent();
+    this.offlineAtEndOfTurn(); // in case the section had outlived its turn
   }
 
   begin(): number {
@@ -87,7 +93,7 @@ export abstract class OnlineReader implements Reader {
 
   endTo(before: number): void {
     this.#nesting = before;
-    if (before === 0) this.#sectionEnded();
+    if (before === 0) this.exit();
   }
 
   lock(): ReadIndex {
@@ -99,12 +105,7 @@ export abstract class OnlineReader implements Reader {
     if (index !== undefined && serialOf(index) !== serialOf(this.#index)) throw foreignIndex();
     if (this.#nesting === 0) throw new ContextError("ERR_UNBALANCED_UNLOCK", "readUnlock() without a readLock() before it in this thread.");
     this.#nesting--;
-    if (this.#nesting === 0) this.#sectionEnded();
-  }
-
-  #sectionEnded(): void {
-    this.exit();
-    if (!this.#endOfTurnComes) this.#awaitEndOfTurn(); // the section had outlived its turn
+    if (this.#nesting === 0) this.exit();
   }
 
   quiescent(): void {
@@ -141,7 +142,7 @@ export abstract class OnlineReader implements Reader {
     this.record();
     this.#since = Date.now();
     this.#memory.store(this.site.own(ReaderWord.SINCE), this.#since | 0);
-    if (!this.#endOfTurnComes) this.#awaitEndOfTurn();
+    this.offlineAtEndOfTurn();
   }
 
   /** Store GP_SEQ into SEEN. Outside a section. */
@@ -166,15 +167,19 @@ export abstract class OnlineReader implements Reader {
     this.#memory.store(this.#seenWord, 0);
   }
 
-  #awaitEndOfTurn(): void {
+  protected offlineAtEndOfTurn(): void {
+    if (this.#endOfTurnComes) return;
     this.#endOfTurnComes = true;
     queueMicrotask(this.#endOfTurn);
   }
 
   readonly #endOfTurn = (): void => {
     this.#endOfTurnComes = false;
-    if (this.#nesting > 0) this.#events.sectionLeftOpen();
-    else this.goOffline();
+    if (this.#nesting === 0) this.goOffline();
+    else {
+      this.#left = 1; // when it ends, this must come again
+      this.#events.sectionLeftOpen();
+    }
   };
 }
 

@@ -35,6 +35,7 @@ import { TreeNodes } from "./tree-nodes.js";
 
 const State = { IDLE: 1, SET_UP: 2, WAITING: 3 } as const;
 const stateOf = (sequence: number): number => sequence & 3;
+const isUnderWay = (sequence: number): boolean => stateOf(sequence) === State.SET_UP || stateOf(sequence) === State.WAITING;
 const numberOf = (sequence: number): number => sequence >>> 2;
 /** GP_SEQ when the grace period that `sequence` is in began. */
 const startOf = (sequence: number): number => (sequence & ~3) | State.SET_UP;
@@ -61,7 +62,7 @@ export class TreeReader extends OnlineReader {
       this.clear();
       const now = memory.load(sequence);
       // A grace period that began later than this load finds SEEN cleared; one that began before it may have found it set.
-      if (stateOf(now) === State.IDLE || notBefore(seen, startOf(now))) return;
+      if (!isUnderWay(now) || notBefore(seen, startOf(now))) return;
       this.record(); // online again: who works on the nodes is
       seen = this.seen;
       this.#report(seen);
@@ -80,16 +81,20 @@ export class TreeReader extends OnlineReader {
     if (this.seen !== 0) return work(this.look());
     this.mustBeOpen(); // the slot may be another thread's by now
     this.record();
+    let left = false;
     try {
-      return work(this.seen);
-    } finally {
+      const result = work(this.seen);
+      left = true;
       this.leave();
+      return result;
+    } finally {
+      if (!left) this.offlineAtEndOfTurn(); // the stack has overflowed: no more than this now
     }
   }
 
   /** This slot is done with the grace period that was under way when it recorded `seen`. */
   #report(seen: number): void {
-    if (stateOf(seen) === State.IDLE) return;
+    if (!isUnderWay(seen)) return;
     if (this.#nodes.report(numberOf(seen), this.site.slot)) endOf(this.site, seen);
   }
 }

@@ -1,0 +1,132 @@
+/**
+ * What a grace period costs by the number of slots, without threads: all slots are domains of this one thread. Flat scanning looks at each
+ * slot at every look of a waiter; a tree, at its root.
+ *
+ *   idle     start a grace period and find it over, all slots offline
+ *   look     one more look at a grace period that is not over: what every wake-up of a waiter costs
+ *   report   all slots online pass a quiescent state, one after another; ns for each slot
+ *   period   all of it: start, every slot's report, found over
+ */
+
+import { Arena } from "../../src/memory/arena.js";
+import { ArenaOptionsError } from "../../src/memory/errors.js";
+import { SharedMemory } from "../../src/memory/memory.js";
+import { Domain } from "../../src/rcu/domain.js";
+import { type Cookie, GracePeriods } from "../../src/rcu/grace-period.js";
+import type { Shared } from "../../src/shared/shared.js";
+import { cell, type Figure, median } from "../rounds.js";
+import { type BenchDomain, type Flavor, sharedOf } from "./flavors.js";
+
+const SIZES = [4, 16, 64, 256, 1024, 4096];
+/** Thread numbers, away from those of real threads. */
+const FIRST_NUMBER = 0x1000000;
+const LOOKS = 20;
+
+type Column = "idle" | "look" | "report" | "period";
+
+export async function slots(flavors: readonly Flavor[], seconds: number): Promise<{ figures: Figure[]; notes: string[] }> {
+  const figures: Figure[] = [];
+  const refused: string[] = [];
+  const tasks = SIZES.flatMap((size) => flavors.map((flavor) => ({ size, flavor })));
+  for (const { size, flavor } of tasks) {
+    const crowd = Crowd.of(flavor, size) ?? Crowd.of(flavor, size - 1); // the limit may be one less than a power of two
+    if (crowd === undefined) {
+      refused.push(`${size} (${flavor})`);
+      continue;
+    }
+    const times: Record<Column, number[]> = { idle: [], look: [], report: [], period: [] };
+    const end = performance.now() + (seconds * 1000) / tasks.length;
+    for (let round = 0; round < 50 || performance.now() < end; round++) {
+      const time = crowd.round();
+      // Each at a time of its own, so the event loop turns, and slots go offline.
+      await new Promise<void>((resolve) => void setImmediate(resolve));
+      if (round < 20) continue; // not compiled yet
+      for (const column of Object.keys(times) as Column[]) times[column].push(time[column]);
+    }
+    crowd.close();
+    for (const column of Object.keys(times) as Column[])
+      figures.push(cell("grace period by slots, one thread", `${flavor}, ${crowd.size} slots`, column, median(times[column]), "ns"));
+  }
+  const notes = refused.length === 0 ? [] : [`this build has no room for so many slots: ${refused.join(", ")}.`];
+  return { figures, notes };
+}
+
+/** Many slots of one thread; the first is the updater's. */
+class Crowd {
+  readonly size: number;
+  readonly #shared: Shared;
+  readonly #others: BenchDomain[];
+  readonly #periods: { start(): number; isOver(cookie: number): boolean };
+
+  private constructor(shared: Shared, others: BenchDomain[]) {
+    this.#shared = shared;
+    this.#others = others;
+    this.size = others.length + 1;
+    const domain = shared.domain as unknown as BenchDomain;
+    if (domain.startPoll !== undefined && domain.pollState !== undefined) {
+      const polled = domain as Required<BenchDomain>;
+      this.#periods = { start: () => polled.startPoll(), isOver: (cookie) => polled.pollState(cookie) };
+    } else {
+      const periods = new GracePeriods(domain.arena.memory, domain.arena.layout);
+      this.#periods = { start: () => periods.start(), isOver: (cookie) => periods.isOver(cookie as Cookie) };
+    }
+  }
+
+  /** Undefined when the build has no room for so many. */
+  static of(flavor: Flavor, size: number): Crowd | undefined {
+    try {
+      const shared = sharedOf(flavor, { slots: size, caches: 16, bytes: (8 + size / 64) * 2 ** 20 });
+      if (shared === undefined) return undefined;
+      const memory = new SharedMemory(shared.handle.buffer);
+      return new Crowd(
+        shared,
+        Array.from({ length: size - 1 }, (_, i) => new Domain(new Arena(memory, FIRST_NUMBER + i)) as unknown as BenchDomain),
+      );
+    } catch (error) {
+      if (error instanceof ArenaOptionsError) return undefined;
+      throw error;
+    }
+  }
+
+  /** All slots online, until the stack empties. */
+  #online(): void {
+    for (const domain of this.#others) {
+      domain.readUnlock(domain.readLock());
+      domain.quiescent(); // has seen all there is
+    }
+  }
+
+  round(): Record<Column, number> {
+    const periods = this.#periods;
+    const others = this.#others;
+    let start = performance.now();
+    if (!periods.isOver(periods.start())) throw new Error("a grace period is not over though all are idle");
+    const idle = performance.now() - start;
+
+    this.#online();
+    start = performance.now();
+    const cookie = periods.start();
+    let over = periods.isOver(cookie);
+    const started = performance.now();
+    for (let i = 0; i < LOOKS; i++) over = periods.isOver(cookie) || over;
+    const looked = performance.now();
+    for (const domain of others) domain.quiescent();
+    const reported = performance.now();
+    const ended = periods.isOver(cookie);
+    const end = performance.now();
+    if (!ended) throw new Error("a grace period is not over though all have reported");
+    if (over) throw new Error("a grace period was over before anyone had reported");
+    const ns = 1e6;
+    return {
+      idle: idle * ns,
+      look: ((looked - started) * ns) / LOOKS,
+      report: ((reported - looked) * ns) / others.length,
+      period: (end - start - (looked - started)) * ns,
+    };
+  }
+
+  close(): void {
+    for (const domain of this.#others) domain.detach();
+    this.#shared.close();
+  }
+}

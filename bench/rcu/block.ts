@@ -24,14 +24,3 @@ export function readBlock(memory: Memory, block: Address, reads: number): number
   for (let i = 0; i < reads; i++) sum = (sum + memory.read((block + (i & MASK)) as Address)) | 0;
   return sum;
 }
-
-/** How many reads make a microsecond in this thread, now. */
-export function readsPerMicrosecond(memory: Memory, block: Address): number {
-  const rates: number[] = [];
-  for (let round = 0; round < 20; round++) {
-    const start = performance.now();
-    readBlock(memory, block, 100_000);
-    rates.push(100_000 / ((performance.now() - start) * 1000));
-  }
-  return Math.max(...rates);
-}

@@ -5,11 +5,12 @@
 
 import { readFileSync, readlinkSync } from "node:fs";
 import { parentPort, workerData } from "node:worker_threads";
+import type { Address } from "../../src/memory/address.js";
 import { SharedMemory } from "../../src/memory/memory.js";
 import { Shared } from "../../src/shared/shared.js";
-import { readBlock, readsPerMicrosecond } from "./block.js";
+import { readBlock } from "./block.js";
 import { type BenchDomain, domainOf } from "./flavors.js";
-import type { Message, Order, ReaderData, Reply, Rested, Scheduled } from "./readers.js";
+import type { Message, Order, Place, ReaderData, Reply, Rested, Scheduled } from "./readers.js";
 
 /** Most samples of one kind that a run keeps. */
 const MOST_SAMPLES = 20_000;
@@ -18,27 +19,36 @@ const { places, control, index } = workerData as ReaderData;
 const port = parentPort as NonNullable<typeof parentPort>;
 const domains = places.map((place) => (place.attach ? domainOf(Shared.attach(place.handle)) : undefined));
 const memories = places.map(({ handle }) => new SharedMemory(handle.buffer));
-const rate = readsPerMicrosecond(memories[0] as SharedMemory, (memories[0] as SharedMemory).load((places[0] as (typeof places)[0]).pointer) as never);
 let sink = 0;
 
-/** A section. */
-function guarded(domain: BenchDomain, memory: SharedMemory, pointer: never, reads: number): void {
-  const lock = domain.readLock();
-  sink += readBlock(memory, domain.dereference(pointer), reads);
-  domain.readUnlock(lock);
+/** So many reads, in a section of the domain or in none. One function for both, so that V8 makes the same code of the reading. */
+function section(domain: BenchDomain | undefined, memory: SharedMemory, pointer: Address, reads: number): void {
+  const lock = domain?.readLock();
+  sink = (sink + readBlock(memory, (domain === undefined ? memory.load(pointer) : domain.dereference(pointer)) as Address, reads)) | 0;
+  domain?.readUnlock(lock);
 }
 
-/** The same work without one. */
-function bare(memory: SharedMemory, pointer: never, reads: number): void {
-  sink += readBlock(memory, memory.load(pointer) as never, reads);
+const rate = readsPerMicrosecond();
+
+/** How many reads make a microsecond in this thread. */
+function readsPerMicrosecond(): number {
+  const READS = 100_000;
+  const [place] = places as readonly [Place];
+  const [memory] = memories as [SharedMemory];
+  const rates = Array.from({ length: 30 }, () => {
+    const start = performance.now();
+    section(undefined, memory, place.pointer, READS);
+    return READS / ((performance.now() - start) * 1000);
+  });
+  return Math.max(...rates);
 }
 
 async function work(order: Order): Promise<Rested> {
   const { place, sections, microseconds, sectioned } = order;
   const reads = Math.max(1, Math.round(microseconds * rate));
-  const domain = domains[place];
+  const domain = sectioned ? domains[place] : undefined;
   const memory = memories[place] as SharedMemory;
-  const pointer = (places[place] as (typeof places)[0]).pointer as never;
+  const { pointer } = places[place] as Place;
   const gaps: number[] = [];
   const lateness: number[] = [];
   const probe = order.probe === true ? probeTimers(lateness) : () => {};
@@ -49,8 +59,7 @@ async function work(order: Order): Promise<Rested> {
   while (Atomics.load(control, 0) === order.epoch) {
     const begun = performance.now();
     if (turns > 0 && gaps.length < MOST_SAMPLES) gaps.push((begun - left) * 1000);
-    if (sectioned && domain !== undefined) for (let i = 0; i < sections; i++) guarded(domain, memory, pointer, reads);
-    else for (let i = 0; i < sections; i++) bare(memory, pointer, reads);
+    for (let i = 0; i < sections; i++) section(domain, memory, pointer, reads);
     turns++;
     Atomics.add(control, 1 + index, 1);
     left = performance.now();
@@ -58,7 +67,7 @@ async function work(order: Order): Promise<Rested> {
   }
   probe();
   const milliseconds = performance.now() - start;
-  return { type: "rested", index, turns, milliseconds, gaps, lateness, scheduled: since(before, scheduled()) };
+  return { type: "rested", index, turns, milliseconds, gaps, lateness, sum: sink, scheduled: since(before, scheduled()) };
 }
 
 /** Timers of a millisecond, one after another, and how late each is, in ms. Gives what stops them. */

@@ -7,7 +7,7 @@ import { manyShort, oneLong, sleep, without } from "./works.js";
 
 const TABLE = "B: responsiveness";
 const LENGTHS = [0.1, 1, 10, 100];
-const ROUNDS = 3;
+const MOST_ROUNDS = 3;
 
 export async function answers(domain: BenchDomain, place: Place, seconds: number): Promise<Figure[]> {
   const kinds = LENGTHS.flatMap((milliseconds) =>
@@ -18,10 +18,11 @@ export async function answers(domain: BenchDomain, place: Place, seconds: number
       periods: [] as number[],
     })),
   );
+  const rounds = Math.max(1, Math.min(MOST_ROUNDS, Math.round(seconds / kinds.length)));
   const readers = await Readers.start(1, () => [place]);
-  const each = Math.max(20, (seconds * 1000) / (kinds.length * ROUNDS * 2));
+  const each = Math.max(20, (seconds * 1000) / (kinds.length * rounds * 2));
   try {
-    for (let round = 0; round < ROUNDS; round++) {
+    for (let round = 0; round < rounds; round++) {
       for (const { work, milliseconds, pings, periods } of kinds) {
         await readers.begin([work]);
         // Pauses of random length, so that the thread is anywhere in its turn.

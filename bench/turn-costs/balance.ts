@@ -9,7 +9,7 @@ import { askForGracePeriods, manyShort, oneLong, sleep, without } from "./works.
 const TABLE = "C: balance";
 const THREADS = 2 * availableParallelism();
 const LONG = 100;
-const ROUNDS = 5;
+const MOST_ROUNDS = 5;
 
 export async function balance(domain: BenchDomain, place: Place, seconds: number): Promise<Figure[]> {
   const bare = manyShort(0.2, false).work;
@@ -21,10 +21,11 @@ export async function balance(domain: BenchDomain, place: Place, seconds: number
     { name: `one with sections of ${LONG} ms`, first: oneLong(LONG).work, others: short, runs: [] },
     { name: `one with turns of ${LONG} ms of short sections`, first: manyShort(LONG).work, others: short, runs: [] },
   ];
+  const rounds = Math.max(1, Math.min(MOST_ROUNDS, Math.round(seconds / kinds.length)));
   const readers = await Readers.start(THREADS, () => [place]);
-  const milliseconds = Math.max(50, (seconds * 1000) / (kinds.length * ROUNDS));
+  const milliseconds = Math.max(50, (seconds * 1000) / (kinds.length * rounds));
   try {
-    for (let round = 0; round < ROUNDS + 1; round++) {
+    for (let round = 0; round < rounds + 1; round++) {
       for (const { first, others, runs } of kinds) {
         const works = Array.from({ length: THREADS }, (_, i) => (i === 0 ? first : others));
         await readers.begin(works);

@@ -6,7 +6,7 @@ import { cell, type Figure, median, quantile } from "../rounds.js";
 import { askForGracePeriods, type Kind, manyShort, oneLong, sleep, without } from "./works.js";
 
 const TABLE = "A: scheduling delay";
-const ROUNDS = 5;
+const MOST_ROUNDS = 5;
 
 export async function delay(domain: BenchDomain, place: Place, seconds: number): Promise<Figure[]> {
   const kinds: (Kind & { updater?: boolean; rested: Rested[] })[] = [
@@ -17,10 +17,11 @@ export async function delay(domain: BenchDomain, place: Place, seconds: number):
     { ...manyShort(0.2), name: "the same, grace periods asked for all the while", updater: true },
     ...[1, 10, 100].flatMap((milliseconds) => [without(milliseconds), oneLong(milliseconds)]),
   ].map((kind) => ({ ...kind, rested: [] }));
+  const rounds = Math.max(1, Math.min(MOST_ROUNDS, Math.round(seconds / kinds.length)));
   const readers = await Readers.start(1, () => [place]);
-  const milliseconds = Math.max(20, (seconds * 1000) / (kinds.length * ROUNDS));
+  const milliseconds = Math.max(20, (seconds * 1000) / (kinds.length * rounds));
   try {
-    for (let round = 0; round < ROUNDS + 1; round++) {
+    for (let round = 0; round < rounds + 1; round++) {
       for (const { work, updater, rested } of kinds) {
         await readers.begin([{ ...work, probe: true }]);
         const over = sleep(milliseconds);

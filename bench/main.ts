@@ -5,7 +5,7 @@
 
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { describeMachine, machine } from "./machine.js";
+import { describeMachine, machine, Neighbours } from "./machine.js";
 import { plot } from "./plot.js";
 import { printFigures } from "./print.js";
 import type { Report, SuiteOptions } from "./suite.js";
@@ -62,11 +62,16 @@ async function main(): Promise<number> {
   }
   const facts = machine();
   if (values.json !== true) console.log(describeMachine(facts));
+  const neighbours = new Neighbours();
   const { figures, notes } = await suite.run({ seconds });
-  if (values.json === true) console.log(JSON.stringify({ suite: name, node: process.version, machine: facts, seconds, figures, notes }));
+  const others = neighbours.cores();
+  if (values.json === true) console.log(JSON.stringify({ suite: name, node: process.version, machine: facts, seconds, others, figures, notes }));
   else {
     printFigures(figures, (line) => console.log(line));
     for (const note of notes) console.log(`\nNote: ${note}`);
+    console.log(
+      `\nOther processes took ${others.toFixed(2)} cores meanwhile${others > 0.1 ? ": they are in these figures, so run it again when the machine is quiet" : ""}.`,
+    );
   }
   if (values.svg !== undefined) writeFileSync(values.svg, plot(`${name}: ${describeMachine(facts)}`, figures));
   return 0;

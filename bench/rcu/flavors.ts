@@ -4,7 +4,9 @@
  */
 
 import type { Address } from "../../src/memory/address.js";
-import type { Arena } from "../../src/memory/arena.js";
+import { Arena } from "../../src/memory/arena.js";
+import { SharedMemory } from "../../src/memory/memory.js";
+import { Domain } from "../../src/rcu/domain.js";
 import { Shared, type SharedOptions } from "../../src/shared/shared.js";
 
 export const FLAVORS = ["event-loop", "phase", "tree"] as const;
@@ -41,6 +43,12 @@ export function sharedOf(flavor: Flavor, options: { slots?: number; caches?: num
   if ((domainOf(shared).flavor ?? "event-loop") === flavor) return shared;
   shared.close(); // a build that knows no flavors has made its only one
   return undefined;
+}
+
+/** So many more domains of this memory, all of them in this thread; `numbers` are their threads' numbers from there on. */
+export function moreDomains(shared: Shared, count: number, numbers: number): BenchDomain[] {
+  const memory = new SharedMemory(shared.handle.buffer);
+  return Array.from({ length: count }, (_, i) => new Domain(new Arena(memory, numbers + i)) as unknown as BenchDomain);
 }
 
 /** Those of them that this build has. */

@@ -6,23 +6,26 @@
  *   look     one more look at a grace period that is not over: what every wake-up of a waiter costs
  *   report   all slots online pass a quiescent state, one after another; ns for each slot
  *   period   all of it: start, every slot's report, found over
+ *
+ * The phase flavor has no quiescent states to report, so of it there is only the first.
  */
 
-import { Arena } from "../../src/memory/arena.js";
 import { ArenaOptionsError } from "../../src/memory/errors.js";
-import { SharedMemory } from "../../src/memory/memory.js";
-import { Domain } from "../../src/rcu/domain.js";
 import { type Cookie, GracePeriods } from "../../src/rcu/grace-period.js";
 import type { Shared } from "../../src/shared/shared.js";
 import { cell, type Figure, median } from "../rounds.js";
-import { type BenchDomain, type Flavor, sharedOf } from "./flavors.js";
+import { type BenchDomain, domainOf, type Flavor, moreDomains, sharedOf } from "./flavors.js";
 
 const SIZES = [4, 16, 64, 256, 1024, 4096];
 /** Thread numbers, away from those of real threads. */
 const FIRST_NUMBER = 0x1000000;
 const LOOKS = 20;
+/** Looks after which a grace period that nobody holds up must be over: one may take several steps. */
+const MOST_LOOKS = 1000;
 
-type Column = "idle" | "look" | "report" | "period";
+const COLUMNS = ["idle", "look", "report", "period"] as const;
+type Column = (typeof COLUMNS)[number];
+type Times = { [column in Column]?: number };
 
 export async function slots(flavors: readonly Flavor[], seconds: number): Promise<{ figures: Figure[]; notes: string[] }> {
   const figures: Figure[] = [];
@@ -41,10 +44,10 @@ export async function slots(flavors: readonly Flavor[], seconds: number): Promis
       // Each at a time of its own, so the event loop turns, and slots go offline.
       await new Promise<void>((resolve) => void setImmediate(resolve));
       if (round < 20) continue; // not compiled yet
-      for (const column of Object.keys(times) as Column[]) times[column].push(time[column]);
+      for (const column of COLUMNS) if (time[column] !== undefined) times[column].push(time[column]);
     }
     crowd.close();
-    for (const column of Object.keys(times) as Column[])
+    for (const column of COLUMNS.filter((name) => times[name].length > 0))
       figures.push(cell("grace period by slots, one thread", `${flavor}, ${crowd.size} slots`, column, median(times[column]), "ns"));
   }
   const notes = refused.length === 0 ? [] : [`this build has no room for so many slots: ${refused.join(", ")}.`];
@@ -55,14 +58,16 @@ export async function slots(flavors: readonly Flavor[], seconds: number): Promis
 class Crowd {
   readonly size: number;
   readonly #shared: Shared;
+  readonly #reports: boolean;
   readonly #others: BenchDomain[];
   readonly #periods: { start(): number; isOver(cookie: number): boolean };
 
-  private constructor(shared: Shared, others: BenchDomain[]) {
+  private constructor(shared: Shared, flavor: Flavor, others: BenchDomain[]) {
     this.#shared = shared;
+    this.#reports = flavor !== "phase";
     this.#others = others;
     this.size = others.length + 1;
-    const domain = shared.domain as unknown as BenchDomain;
+    const domain = domainOf(shared);
     if (domain.startPoll !== undefined && domain.pollState !== undefined) {
       const polled = domain as Required<BenchDomain>;
       this.#periods = { start: () => polled.startPoll(), isOver: (cookie) => polled.pollState(cookie) };
@@ -77,11 +82,7 @@ class Crowd {
     try {
       const shared = sharedOf(flavor, { slots: size, caches: 16, bytes: (8 + size / 64) * 2 ** 20 });
       if (shared === undefined) return undefined;
-      const memory = new SharedMemory(shared.handle.buffer);
-      return new Crowd(
-        shared,
-        Array.from({ length: size - 1 }, (_, i) => new Domain(new Arena(memory, FIRST_NUMBER + i)) as unknown as BenchDomain),
-      );
+      return new Crowd(shared, flavor, moreDomains(shared, size - 1, FIRST_NUMBER));
     } catch (error) {
       if (error instanceof ArenaOptionsError) return undefined;
       throw error;
@@ -96,12 +97,20 @@ class Crowd {
     }
   }
 
-  round(): Record<Column, number> {
+  #mustBeOver(cookie: number): void {
+    for (let looks = 0; !this.#periods.isOver(cookie); looks++) {
+      if (looks > MOST_LOOKS) throw new Error("a grace period that nobody holds up does not end");
+    }
+  }
+
+  /** Ns of each. */
+  round(): Times {
     const periods = this.#periods;
     const others = this.#others;
     let start = performance.now();
-    if (!periods.isOver(periods.start())) throw new Error("a grace period is not over though all are idle");
-    const idle = performance.now() - start;
+    this.#mustBeOver(periods.start());
+    const idle = (performance.now() - start) * 1e6;
+    if (!this.#reports) return { idle };
 
     this.#online();
     start = performance.now();
@@ -112,16 +121,14 @@ class Crowd {
     const looked = performance.now();
     for (const domain of others) domain.quiescent();
     const reported = performance.now();
-    const ended = periods.isOver(cookie);
+    this.#mustBeOver(cookie);
     const end = performance.now();
-    if (!ended) throw new Error("a grace period is not over though all have reported");
     if (over) throw new Error("a grace period was over before anyone had reported");
-    const ns = 1e6;
     return {
-      idle: idle * ns,
-      look: ((looked - started) * ns) / LOOKS,
-      report: ((reported - looked) * ns) / others.length,
-      period: (end - start - (looked - started)) * ns,
+      idle,
+      look: ((looked - started) * 1e6) / LOOKS,
+      report: ((reported - looked) * 1e6) / others.length,
+      period: (end - start - (looked - started)) * 1e6,
     };
   }
 

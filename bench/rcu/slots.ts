@@ -11,7 +11,6 @@
  */
 
 import { ArenaOptionsError } from "../../src/memory/errors.js";
-import { type Cookie, GracePeriods } from "../../src/rcu/grace-period.js";
 import type { Shared } from "../../src/shared/shared.js";
 import { cell, type Figure, median } from "../rounds.js";
 import { type BenchDomain, domainOf, type Flavor, moreDomains, sharedOf } from "./flavors.js";
@@ -28,6 +27,8 @@ type Column = (typeof COLUMNS)[number];
 type Times = { [column in Column]?: number };
 
 export async function slots(flavors: readonly Flavor[], seconds: number): Promise<{ figures: Figure[]; notes: string[] }> {
+  const [first] = flavors;
+  if (first === undefined || !canPoll(first)) return { figures: [], notes: ["this build's domains cannot be polled: no figures by the number of slots."] };
   const figures: Figure[] = [];
   const refused: string[] = [];
   const tasks = SIZES.flatMap((size) => flavors.map((flavor) => ({ size, flavor })));
@@ -54,27 +55,29 @@ export async function slots(flavors: readonly Flavor[], seconds: number): Promis
   return { figures, notes };
 }
 
+function canPoll(flavor: Flavor): boolean {
+  const shared = sharedOf(flavor);
+  const can = shared !== undefined && domainOf(shared).startPoll !== undefined;
+  shared?.close();
+  return can;
+}
+
+type PolledDomain = BenchDomain & Required<Pick<BenchDomain, "startPoll" | "pollState">>;
+
 /** Many slots of one thread; the first is the updater's. */
 class Crowd {
   readonly size: number;
   readonly #shared: Shared;
   readonly #reports: boolean;
   readonly #others: BenchDomain[];
-  readonly #periods: { start(): number; isOver(cookie: number): boolean };
+  readonly #updater: PolledDomain;
 
   private constructor(shared: Shared, flavor: Flavor, others: BenchDomain[]) {
     this.#shared = shared;
     this.#reports = flavor !== "phase";
     this.#others = others;
     this.size = others.length + 1;
-    const domain = domainOf(shared);
-    if (domain.startPoll !== undefined && domain.pollState !== undefined) {
-      const polled = domain as Required<BenchDomain>;
-      this.#periods = { start: () => polled.startPoll(), isOver: (cookie) => polled.pollState(cookie) };
-    } else {
-      const periods = new GracePeriods(domain.arena.memory, domain.arena.layout);
-      this.#periods = { start: () => periods.start(), isOver: (cookie) => periods.isOver(cookie as Cookie) };
-    }
+    this.#updater = domainOf(shared) as PolledDomain;
   }
 
   /** Undefined when the build has no room for so many. */
@@ -98,26 +101,26 @@ class Crowd {
   }
 
   #mustBeOver(cookie: number): void {
-    for (let looks = 0; !this.#periods.isOver(cookie); looks++) {
+    for (let looks = 0; !this.#updater.pollState(cookie); looks++) {
       if (looks > MOST_LOOKS) throw new Error("a grace period that nobody holds up does not end");
     }
   }
 
   /** Ns of each. */
   round(): Times {
-    const periods = this.#periods;
+    const updater = this.#updater;
     const others = this.#others;
     let start = performance.now();
-    this.#mustBeOver(periods.start());
+    this.#mustBeOver(updater.startPoll());
     const idle = (performance.now() - start) * 1e6;
     if (!this.#reports) return { idle };
 
     this.#online();
     start = performance.now();
-    const cookie = periods.start();
-    let over = periods.isOver(cookie);
+    const cookie = updater.startPoll();
+    let over = updater.pollState(cookie);
     const started = performance.now();
-    for (let i = 0; i < LOOKS; i++) over = periods.isOver(cookie) || over;
+    for (let i = 0; i < LOOKS; i++) over = updater.pollState(cookie) || over;
     const looked = performance.now();
     for (const domain of others) domain.quiescent();
     const reported = performance.now();

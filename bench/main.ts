@@ -7,7 +7,7 @@ import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { describeMachine, machine, Neighbours } from "./machine.js";
 import { plot } from "./plot.js";
-import { printFigures } from "./print.js";
+import { printFigures, printMarkdown } from "./print.js";
 import type { Report, SuiteOptions } from "./suite.js";
 
 interface Suite {
@@ -36,8 +36,9 @@ const suites: Readonly<Record<string, Suite>> = {
 };
 
 const HELP = [
-  "Usage: npm run bench -- SUITE [--json] [--seconds N] [--svg FILE]",
+  "Usage: npm run bench -- SUITE [--json | --markdown] [--seconds N] [--svg FILE]",
   "  --json      one JSON object on standard output",
+  "  --markdown  the tables as a page of docs/ has them",
   "  --seconds   about how long to measure; longer is steadier",
   "  --svg FILE  draw the tables too",
   "Suites:",
@@ -47,7 +48,7 @@ const HELP = [
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { json: { type: "boolean" }, help: { type: "boolean" }, seconds: { type: "string" }, svg: { type: "string" } },
+    options: { json: { type: "boolean" }, markdown: { type: "boolean" }, help: { type: "boolean" }, seconds: { type: "string" }, svg: { type: "string" } },
   });
   if (values.help === true) {
     console.log(HELP);
@@ -67,7 +68,7 @@ async function main(): Promise<number> {
   const others = neighbours.cores();
   if (values.json === true) console.log(JSON.stringify({ suite: name, node: process.version, machine: facts, seconds, others, figures, notes }));
   else {
-    printFigures(figures, (line) => console.log(line));
+    (values.markdown === true ? printMarkdown : printFigures)(figures, (line) => console.log(line));
     for (const note of notes) console.log(`\nNote: ${note}`);
     console.log(
       `\nOther processes took ${others.toFixed(2)} cores meanwhile${others > 0.1 ? ": they are in these figures, so run it again when the machine is quiet" : ""}.`,

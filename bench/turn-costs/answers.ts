@@ -7,6 +7,8 @@ import { manyShort, oneLong, sleep, without } from "./works.js";
 
 const TABLE = "B: responsiveness";
 const LENGTHS = [0.1, 1, 10, 100];
+/** Parts of the time that each kind gets, by its length: long turns give few samples. */
+const PARTS: Readonly<Record<number, number>> = { 100: 6, 10: 2 };
 const MOST_ROUNDS = 3;
 
 export async function answers(domain: BenchDomain, place: Place, seconds: number): Promise<Figure[]> {
@@ -20,14 +22,18 @@ export async function answers(domain: BenchDomain, place: Place, seconds: number
   );
   const rounds = Math.max(1, Math.min(MOST_ROUNDS, Math.round(seconds / kinds.length)));
   const readers = await Readers.start(1, () => [place]);
-  const each = Math.max(20, (seconds * 1000) / (kinds.length * rounds * 2));
+  const each = Math.max(20, (seconds * 1000) / (kinds.length * rounds * 5));
   try {
     for (let round = 0; round < rounds; round++) {
       for (const { work, milliseconds, pings, periods } of kinds) {
         await readers.begin([work]);
-        // Pauses of random length, so that the thread is anywhere in its turn.
+        const part = each * (PARTS[milliseconds] ?? 1);
+        // Pauses of random length, finer than a timer's, so that the thread is anywhere in its turn.
         const repeat = async (measure: () => void | Promise<void>): Promise<void> => {
-          for (const end = performance.now() + each; performance.now() < end; await measure()) await sleep(Math.random() * Math.min(milliseconds, 10));
+          for (const end = performance.now() + part; performance.now() < end; await measure()) {
+            await sleep(Math.random() * milliseconds);
+            for (const soon = performance.now() + Math.random(); performance.now() < soon; );
+          }
         };
         await repeat(async () => void pings.push(await readers.ping(0)));
         await repeat(() => {

@@ -49,19 +49,19 @@ export async function delay(domain: BenchDomain, place: Place, seconds: number):
       cell(
         TABLE,
         name,
-        "between turns p50, us",
+        "between turns p50",
         of((run) => median(run.gaps)),
         "us",
       ),
-      cell(TABLE, name, "p99, us", quantile(gaps, 0.99), "us"),
+      cell(TABLE, name, "between turns p99", quantile(gaps, 0.99), "us"),
       cell(
         TABLE,
         name,
-        "timer late by p50, ms",
+        "timer late by p50",
         of((run) => median(run.lateness)),
         "ms",
       ),
-      cell(TABLE, name, "p99, ms", quantile(lateness, 0.99), "ms"),
+      cell(TABLE, name, "timer late by p99", quantile(lateness, 0.99), "ms"),
     ];
   });
 }

@@ -11,18 +11,21 @@ import { findDataset, readRows } from "../src/cli/demo/dataset.js";
 import { newRanges } from "../src/cli/demo/ranges.js";
 import { Shared, struct, u16, u32 } from "../src/index.js";
 import { type Figure, inTurn, median, ratio } from "./rounds.js";
+import type { Report, SuiteOptions } from "./suite.js";
 
 const KEYS = 1 << 18;
-const ROUNDS = 21;
+const MOST_ROUNDS = 21;
 const WARM_UP = 4;
 /** Phases with and without the writer, in turn, ms each. */
-const PHASES = 20;
+const MOST_PHASES = 20;
 const PHASE_MS = 500;
 
 /** The value of an entry, as in the demo. */
 const value = struct({ country: u16, version: u32 });
 
-export async function ipLookup(): Promise<Figure[]> {
+export async function ipLookup({ seconds }: SuiteOptions): Promise<Report> {
+  const rounds = Math.max(3, Math.min(MOST_ROUNDS, Math.round(seconds * 0.7)));
+  const phases = 2 * Math.max(1, Math.min(MOST_PHASES / 2, Math.round(seconds / 3)));
   const rows = newRanges(1, 350_000);
   for await (const _ of readRows((await findDataset()).ipv4, rows));
   const shared = Shared.create({ bytes: 64 * 2 ** 20 });
@@ -81,7 +84,7 @@ export async function ipLookup(): Promise<Figure[]> {
       for (let i = 0; i < KEYS; i++) sink += map.get(keys[i] as number)?.country ?? 0;
     },
   };
-  const times = inTurn(ROUNDS, WARM_UP, KEYS, work);
+  const times = inTurn(rounds, WARM_UP, KEYS, work);
   const used = shared.stats().bytes.used - before;
 
   // Laid out anew after a set for each row, as a program that never calls load() or compact() would have it.
@@ -89,7 +92,7 @@ export async function ipLookup(): Promise<Figure[]> {
   const startSets = performance.now();
   for (const [first, last, entry] of entries) slow.set(first, last, entry);
   const setsMs = performance.now() - startSets;
-  const slowTimes = inTurn(ROUNDS, WARM_UP, KEYS, {
+  const slowTimes = inTurn(rounds, WARM_UP, KEYS, {
     floor: work.floor,
     at: () => {
       for (let i = 0; i < KEYS; i++) slow.at(keys[i] as number, look);
@@ -97,10 +100,10 @@ export async function ipLookup(): Promise<Figure[]> {
   });
   slow.clear();
 
-  const writer = await withWriter(shared, work.at);
+  const writer = await withWriter(shared, work.at, phases);
   shared.close();
   if (sink === 0) throw new Error("nothing was found");
-  return [
+  const figures: Figure[] = [
     { what: "ranges held", value: count, unit: "" },
     { what: "load(), rows checked, joined, built and published", value: loadMs, unit: "ms" },
     { what: "set() for each range, ascending", value: (setsMs * 1000) / count, unit: "us" },
@@ -119,6 +122,7 @@ export async function ipLookup(): Promise<Figure[]> {
     { what: "updates made a second meanwhile", value: writer.rate, unit: "" },
     { what: "lookups a second with that writer, against none", value: writer.ratio, unit: "x" },
   ];
+  return { figures, notes: [] };
 }
 
 /** Heap that the same data takes as plain objects. */
@@ -132,14 +136,14 @@ function objectBytes(entries: readonly [number, number, { country: number; versi
 }
 
 /** Phases with and without updates, in turn; the writer is a worker that is told when. */
-async function withWriter(shared: Shared, lookups: () => void): Promise<{ busy: number; rate: number; ratio: number }> {
+async function withWriter(shared: Shared, lookups: () => void, phases: number): Promise<{ busy: number; rate: number; ratio: number }> {
   const control = new Int32Array(new SharedArrayBuffer(8));
   const worker = new Worker(new URL("./ip-writer.js", import.meta.url), { workerData: { handle: shared.handle, control } });
   shared.watch(worker);
   await new Promise((resolve) => worker.once("message", resolve));
   const ns: [number[], number[]] = [[], []];
   let busyMs = 0;
-  for (let phase = 0; phase < PHASES; phase++) {
+  for (let phase = 0; phase < phases; phase++) {
     const busy = (phase % 2) as 0 | 1;
     Atomics.store(control, 0, busy);
     Atomics.notify(control, 0);

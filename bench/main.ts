@@ -1,23 +1,81 @@
 /**
- * `npm run bench -- SUITE [--json]`: what is compared stands side by side in one run; each figure is the median of several
- * rounds, each ratio the median of the rounds' own ratios, since the machine's speed drifts.
+ * `npm run bench -- SUITE [--json] [--seconds N] [--svg FILE]`: what is compared stands side by side in one run; each figure is the
+ * median of several rounds, each ratio the median of the rounds' own ratios, since the machine's speed drifts.
  */
 
+import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import type { Figure } from "./rounds.js";
+import { describeMachine, machine, Neighbours } from "./machine.js";
+import { plot } from "./plot.js";
+import { printFigures, printMarkdown } from "./print.js";
+import type { Report, SuiteOptions } from "./suite.js";
 
-const suites: Readonly<Record<string, () => Promise<() => Promise<Figure[]>>>> = {
-  "ip-lookup": async () => (await import("./ip-lookup.js")).ipLookup,
+interface Suite {
+  readonly about: string;
+  /** Seconds to measure when none are given. */
+  readonly seconds: number;
+  run(options: SuiteOptions): Promise<Report>;
+}
+
+const suites: Readonly<Record<string, Suite>> = {
+  "ip-lookup": {
+    about: "lookups in the main job's real data, against a binary search in plain arrays",
+    seconds: 30,
+    run: async (options) => (await import("./ip-lookup.js")).ipLookup(options),
+  },
+  rcu: {
+    about: "read-side sections and grace periods of each flavor, with liburcu beside them",
+    seconds: 120,
+    run: async (options) => (await import("./rcu/suite.js")).rcu(options),
+  },
+  "turn-costs": {
+    about: "what the event-loop flavor costs the event loop, the answers of a thread, and the balance between threads",
+    seconds: 60,
+    run: async (options) => (await import("./turn-costs/suite.js")).turnCosts(options),
+  },
 };
 
-const { values, positionals } = parseArgs({ allowPositionals: true, options: { json: { type: "boolean" }, help: { type: "boolean" } } });
-const name = positionals[0] ?? "";
-const suite = suites[name];
-if (values.help === true || suite === undefined) {
-  console.error(`Usage: npm run bench -- SUITE [--json]\nSuites: ${Object.keys(suites).join(", ")}`);
-  process.exitCode = values.help === true ? 0 : 2;
-} else {
-  const figures = await (await suite())();
-  if (values.json === true) console.log(JSON.stringify({ suite: name, node: process.version, figures }));
-  else for (const { what, value, unit } of figures) console.log(`${what.padEnd(76)} ${value.toFixed(value < 100 ? 2 : 0).padStart(12)} ${unit}`);
+const HELP = [
+  "Usage: npm run bench -- SUITE [--json | --markdown] [--seconds N] [--svg FILE]",
+  "  --json      one JSON object on standard output",
+  "  --markdown  the tables as a page of docs/ has them",
+  "  --seconds   about how long to measure; longer is steadier",
+  "  --svg FILE  draw the tables too",
+  "Suites:",
+  ...Object.entries(suites).map(([name, { about }]) => `  ${name.padEnd(11)} ${about}`),
+].join("\n");
+
+async function main(): Promise<number> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { json: { type: "boolean" }, markdown: { type: "boolean" }, help: { type: "boolean" }, seconds: { type: "string" }, svg: { type: "string" } },
+  });
+  if (values.help === true) {
+    console.log(HELP);
+    return 0;
+  }
+  const name = positionals[0] ?? "";
+  const suite = Object.hasOwn(suites, name) ? suites[name] : undefined;
+  const seconds = values.seconds === undefined ? suite?.seconds : Number(values.seconds);
+  if (suite === undefined || positionals.length > 1 || seconds === undefined || !(seconds >= 0 && seconds <= 3600)) {
+    console.error(HELP);
+    return 2;
+  }
+  const facts = machine();
+  if (values.json !== true) console.log(describeMachine(facts));
+  const neighbours = new Neighbours();
+  const { figures, notes } = await suite.run({ seconds });
+  const others = neighbours.cores();
+  if (values.json === true) console.log(JSON.stringify({ suite: name, node: process.version, machine: facts, seconds, others, figures, notes }));
+  else {
+    (values.markdown === true ? printMarkdown : printFigures)(figures, (line) => console.log(line));
+    for (const note of notes) console.log(`\nNote: ${note}`);
+    console.log(
+      `\nOther processes took ${others.toFixed(2)} cores meanwhile${others > 0.1 ? ": they are in these figures, so run it again when the machine is quiet" : ""}.`,
+    );
+  }
+  if (values.svg !== undefined) writeFileSync(values.svg, plot(`${name}: ${describeMachine(facts)}`, figures));
+  return 0;
 }
+
+process.exitCode = await main();

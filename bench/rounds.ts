@@ -1,16 +1,30 @@
 /** Rounds of measurements taken in turn, and their medians. */
 
-/** A measured line. */
+/** A measured figure: a line of its own, or a cell of a table. */
 export interface Figure {
   readonly what: string;
   readonly value: number;
   readonly unit: string;
+  /** Where it stands, when it is a cell. */
+  readonly cell?: { readonly table: string; readonly row: string; readonly column: string };
+  /** What it should be at most. */
+  readonly goal?: number;
+}
+
+/** A figure that is a cell of a table. */
+export function cell(table: string, row: string, column: string, value: number, unit: string, goal?: number): Figure {
+  return { what: `${table}: ${row}, ${column}`, value, unit, cell: { table, row, column }, ...(goal === undefined ? {} : { goal }) };
 }
 
 /** The middle value. */
 export function median(values: readonly number[]): number {
-  const sorted = values.toSorted === undefined ? [...values].sort((a, b) => a - b) : values.toSorted((a, b) => a - b);
-  return sorted[sorted.length >>> 1] as number;
+  return quantile(values, 0.5);
+}
+
+/** The value that so large a part of them (0 to 1) does not exceed; NaN of none. */
+export function quantile(values: readonly number[], part: number): number {
+  const sorted = Float64Array.from(values).sort();
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? Number.NaN;
 }
 
 /**
@@ -34,4 +48,9 @@ export function inTurn<K extends string>(rounds: number, warmUp: number, calls: 
 /** The median of a/b, round by round. */
 export function ratio(a: readonly number[], b: readonly number[]): number {
   return median(a.map((value, round) => value / (b[round] as number)));
+}
+
+/** The median of a-b, round by round. */
+export function difference(a: readonly number[], b: readonly number[]): number {
+  return median(a.map((value, round) => value - (b[round] as number)));
 }

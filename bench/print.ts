@@ -1,0 +1,62 @@
+/** Figures on a terminal, or as Markdown for a page of docs/: lines, and tables of the figures that are cells of one. */
+
+import type { Figure } from "./rounds.js";
+
+export function printFigures(figures: readonly Figure[], print: (line: string) => void): void {
+  for (const figure of figures)
+    if (figure.cell === undefined) print(`${figure.what.padEnd(76)} ${number(figure.value).padStart(12)} ${figure.unit}${verdict(figure)}`);
+  for (const table of new Set(figures.map((figure) => figure.cell?.table))) {
+    if (table !== undefined)
+      printTable(
+        table,
+        figures.filter((figure) => figure.cell?.table === table),
+        print,
+      );
+  }
+}
+
+function printTable(title: string, figures: readonly Figure[], print: (line: string) => void): void {
+  const columns = [...new Set(figures.map((figure) => figure.cell?.column ?? ""))];
+  const rows = [...new Set(figures.map((figure) => figure.cell?.row ?? ""))];
+  const units = [...new Set(figures.map(({ unit }) => unit))].filter((unit) => unit !== "");
+  const at = (row: string, column: string): string => {
+    const found = figures.find((figure) => figure.cell?.row === row && figure.cell.column === column);
+    if (found === undefined) return "-";
+    return (
+      `${number(found.value)}${units.length > 1 && found.unit !== "" ? ` ${found.unit}` : ""}` +
+      (found.goal !== undefined && !(found.value <= found.goal) ? "!" : " ")
+    );
+  };
+  const lines = rows.map((row) => [row, ...columns.map((column) => at(row, column))]);
+  const widths = ["", ...columns].map((heading, i) => Math.max(heading.length, ...lines.map((line) => (line[i] as string).length)));
+  const format = (line: readonly string[]): string =>
+    line.map((text, i) => (i === 0 ? text.padEnd(widths[i] as number) : text.padStart((widths[i] as number) + 2))).join("");
+  print(`\n${title}${units.length === 1 ? ` (${units[0]})` : ""}`);
+  print(format(["", ...columns]));
+  for (const line of lines) print(format(line));
+  const goals = figures.filter(({ goal }) => goal !== undefined);
+  const missed = goals.filter((figure) => !(figure.value <= (figure.goal as number)));
+  if (goals.length > 0) print(missed.length === 0 ? `all ${goals.length} goals met` : `! ${missed.length} of ${goals.length} goals missed:`);
+  for (const { cell, value, unit, goal } of missed) print(`  ${cell?.row}, ${cell?.column}: ${number(value)} ${unit}, the goal is ${goal}`);
+}
+
+/** The tables, as Markdown. */
+export function printMarkdown(figures: readonly Figure[], print: (line: string) => void): void {
+  for (const table of new Set(figures.map((figure) => figure.cell?.table))) {
+    if (table === undefined) continue;
+    const cells = figures.filter((figure) => figure.cell?.table === table);
+    const columns = [...new Set(cells.map((figure) => figure.cell?.column ?? ""))];
+    print(`\n${table}\n\n| | ${columns.join(" | ")} |\n|---|${"---|".repeat(columns.length)}`);
+    for (const row of new Set(cells.map((figure) => figure.cell?.row ?? ""))) {
+      const values = columns.map((column) => cells.find(({ cell }) => cell?.row === row && cell.column === column));
+      print(`| ${row} | ${values.map((figure) => (figure === undefined ? "" : `${number(figure.value)} ${figure.unit}`.trim())).join(" | ")} |`);
+    }
+  }
+}
+
+const verdict = ({ value, goal }: Figure): string => (goal === undefined ? "" : value <= goal ? ` (goal ${goal})` : ` (MISSES its goal ${goal})`);
+
+function number(value: number): string {
+  if (!Number.isFinite(value)) return "-";
+  return value.toFixed(value < 100 ? 2 : 0);
+}

@@ -1,0 +1,14 @@
+/** What a suite is: a function of its options that gives a report. */
+
+import type { Figure } from "./rounds.js";
+
+export interface SuiteOptions {
+  /** About how long to measure, in seconds; a suite may take longer to set up. */
+  readonly seconds: number;
+}
+
+export interface Report {
+  readonly figures: readonly Figure[];
+  /** What was left out, and why; what a reader of the figures must know. */
+  readonly notes: readonly string[];
+}

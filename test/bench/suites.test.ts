@@ -1,0 +1,73 @@
+/** Each benchmark suite runs, also where there is no C compiler, and prints what its JSON promises. Nothing here looks at a time. */
+
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import type { Figure } from "../../bench/rounds.js";
+
+const main = fileURLToPath(new URL("../../bench/main.js", import.meta.url));
+
+interface Printed {
+  readonly suite: string;
+  readonly node: string;
+  readonly machine: { readonly cores: number; readonly cpu: string; readonly node: string; readonly load: number };
+  readonly figures: readonly Figure[];
+  readonly notes: readonly string[];
+}
+
+function bench(args: readonly string[], env: NodeJS.ProcessEnv = {}): { status: number | null; stdout: string; stderr: string } {
+  return spawnSync(process.execPath, ["--expose-gc", main, ...args], { encoding: "utf8", timeout: 120_000, env: { ...process.env, ...env } });
+}
+
+function json(args: readonly string[], env?: NodeJS.ProcessEnv): Printed {
+  const { status, stdout, stderr } = bench([...args, "--json"], env);
+  assert.equal(status, 0, stderr);
+  const printed = JSON.parse(stdout) as Printed;
+  assert.equal(printed.suite, args[0]);
+  assert.equal(printed.node, process.version);
+  assert.ok(printed.machine.cores >= 1 && printed.machine.cpu.length > 0);
+  assert.ok(printed.figures.length > 0);
+  for (const { what, value, unit } of printed.figures) {
+    assert.ok(what.length > 0 && typeof unit === "string", what);
+    // A figure that this platform does not tell is null.
+    assert.ok(value === null || Number.isFinite(value), `${what}: ${value}`);
+  }
+  assert.equal(new Set(printed.figures.map(({ what }) => what)).size, printed.figures.length, "no figure stands twice");
+  return printed;
+}
+
+const tablesOf = ({ figures }: Printed): string[] => [...new Set(figures.map(({ cell }) => cell?.table ?? ""))];
+
+test("--help names the suites; an unknown suite, two, or bad seconds are refused", () => {
+  const { status, stdout } = bench(["--help"]);
+  assert.equal(status, 0);
+  for (const suite of ["ip-lookup", "rcu", "turn-costs"]) assert.match(stdout, new RegExp(`^ {2}${suite} `, "m"));
+  for (const args of [[], ["nothing"], ["rcu", "rcu"], ["rcu", "--seconds", "soon"], ["toString"]]) assert.equal(bench(args).status, 2, args.join(" "));
+});
+
+test("ip-lookup", () => {
+  json(["ip-lookup", "--seconds", "1"]);
+});
+
+test("rcu, and its plot; where liburcu cannot be built, it says what to install", () => {
+  const directory = mkdtempSync(join(tmpdir(), "quiesce-bench-"));
+  try {
+    const svg = join(directory, "plot.svg");
+    const printed = json(["rcu", "--seconds", "1", "--svg", svg], { PATH: directory });
+    assert.ok(tablesOf(printed).includes("grace period, p50"));
+    assert.ok(printed.notes.some((note) => note.includes("apt-get install gcc liburcu-dev")));
+    assert.ok(printed.figures.every(({ what }) => !what.includes("liburcu qsbr,")));
+    assert.ok(existsSync(svg));
+    assert.match(readFileSync(svg, "utf8"), /^<svg [\s\S]*grace period, p50[\s\S]*<\/svg>\n$/);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+});
+
+test("turn-costs answers A, B and C", () => {
+  assert.deepEqual(tablesOf(json(["turn-costs", "--seconds", "1"])), ["A: scheduling delay", "B: responsiveness", "C: balance"]);
+});

@@ -102,6 +102,7 @@ export function reapThread(heap: Heap, thread: number, timeout?: number): boolea
 
 /** Empty the record of a slot that has nothing left, for its next owner. With the arena lock. */
 export function clearSlot(memory: Memory, address: Address): void {
+  memory.store(field(address, SlotWord.LIVENESS), 0);
   memory.store(field(address, SlotWord.SEEN), 0);
   memory.store(field(address, SlotWord.WAITING), 0);
   memory.fill(field(address, SlotWord.LIMBO), SlotWord.COOKIE + 1 - SlotWord.LIMBO, 0);

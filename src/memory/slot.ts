@@ -13,6 +13,7 @@
  * Law table
  *   word              class
  *   STATE             atomic; kind in the low 3 bits, thread number above them
+ *   LIVENESS          atomic; written only by the slot's thread while LIVE, 0 in a FREE slot
  *   SEEN, WAITING     atomic (see rcu/)
  *   lines 1 and 2, magazines   private to the slot's thread while LIVE; once the thread is dead, or has
  *                     left, private to whoever holds the arena lock. A thread's death happens before the
@@ -27,6 +28,8 @@ import type { Memory } from "./memory.js";
 /** Offsets of a slot's words. */
 export const SlotWord = {
   STATE: 0,
+  /** 1 from when the thread holds the platform's lock by which its death can be told (shared/liveness.ts). */
+  LIVENESS: 1,
   /** Grace-period sequence the thread last saw while online; 0 when offline (rcu/). */
   SEEN: 8,
   /** Objects in limbo, for statistics (rcu/). */
@@ -80,6 +83,23 @@ export function* slotsOfKind(memory: Memory, layout: Layout, kind: number): Gene
   for (let index = 0; index < used; index++) {
     if (kindOf(memory.load(slotAddress(layout, index))) === kind) yield index;
   }
+}
+
+/** Threads that have a slot. */
+export function liveThreads(memory: Memory, layout: Layout): number[] {
+  return [...slotsOfKind(memory, layout, SlotKind.LIVE)].map((index) => threadOf(memory.load(slotAddress(layout, index))));
+}
+
+/** Whether the thread has a slot, and says there that it holds its liveness lock. */
+export function saysItHoldsLiveness(memory: Memory, layout: Layout, thread: number): boolean {
+  const live = slotState(SlotKind.LIVE, thread);
+  for (let index = 0; index < slotsUsed(memory); index++) {
+    const address = slotAddress(layout, index);
+    if (memory.load(address) !== live) continue;
+    const says = memory.load(field(address, SlotWord.LIVENESS)) === 1;
+    if (memory.load(address) === live) return says; // else the word may be another thread's
+  }
+  return false;
 }
 
 /** How a thread sleeps; the grace-period layer goes offline around it. */

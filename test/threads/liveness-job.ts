@@ -4,8 +4,11 @@ import { Shared, type SharedHandle } from "../../src/index.js";
 
 export interface LivenessJob {
   readonly handle: SharedHandle;
-  /** How it lives: turn by turn, in one turn that does not end, or until nothing keeps it alive; the first two with a section left open. */
-  readonly mode: "turns" | "spin" | "end";
+  /**
+   * How it lives: turn by turn, in one turn that does not end, likewise but mostly in a call that nothing interrupts (all with a section left
+   * open), or until nothing keeps it alive.
+   */
+  readonly mode: "turns" | "spin" | "sort" | "end";
   /** What it is doing: counts up as long as it lives. */
   readonly counter: SharedArrayBuffer;
 }
@@ -25,6 +28,11 @@ export function live({ handle, mode, counter }: LivenessJob, say: (thread: numbe
     shared.domain.readLock();
     Atomics.store(words, 1, 1);
     while (mode === "spin") Atomics.add(words, 0, 1);
+    const numbers = mode === "sort" ? Float64Array.from({ length: 1e6 }, () => Math.random()) : [];
+    while (mode === "sort") {
+      Float64Array.from(numbers).sort();
+      Atomics.add(words, 0, 1);
+    }
     turn();
   }, 30);
 }

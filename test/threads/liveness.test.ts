@@ -4,6 +4,7 @@
  */
 
 import assert from "node:assert/strict";
+import { EventEmitter } from "node:events";
 import { test } from "node:test";
 import { Worker as NodeWorker } from "node:worker_threads";
 import { Shared, type WatchableWorker } from "../../src/index.js";
@@ -109,6 +110,12 @@ async function assertStill({ words }: Living, when: string): Promise<void> {
   assert.equal(Atomics.load(words, 0), count, `the thread ran on ${when}`);
 }
 
+/** Be told of a worker's end after its watcher was. */
+function afterWatcher(worker: NodeWorker | WebWorker, listener: () => void): void {
+  if ("on" in worker) worker.on("exit", listener);
+  else (worker as unknown as EventTarget).addEventListener("close", listener);
+}
+
 test("threads of every kind have numbers of their own", async () => {
   await nursery(async (one) => {
     const mine = one.shared.domain.arena.heap.slot.thread;
@@ -156,6 +163,7 @@ for (const kind of KINDS) {
 for (const [kind, mode] of [
   ["node", "turns"],
   ["node", "spin"],
+  ["node", "sort"],
   ["web", "turns"],
 ] as const) {
   if (!KINDS.includes(kind)) continue;
@@ -168,16 +176,38 @@ for (const [kind, mode] of [
         return;
       }
       one.shared.watch(worker as WatchableWorker);
+      let reaped: number | undefined;
+      afterWatcher(worker, () => {
+        if (!one.threads.includes(thread)) reaped = Atomics.load(living.words, 0); // else it is reaped later
+      });
       const grace = one.shared.domain.synchronize();
       await sleep(20);
       assert.ok(one.threads.includes(thread));
       void living.worker.terminate();
       await until(LIMIT, "the slot to be reaped", () => !one.threads.includes(thread));
+      const count = reaped ?? Atomics.load(living.words, 0);
+      if (mode === "sort") await sleep(1000); // longer than one of its calls
+      assert.equal(Atomics.load(living.words, 0), count, "the thread ran on though its slot was reaped");
       await assertStill(living, "though its slot was reaped");
       await within(LIMIT, "the grace period that it held up", grace);
     });
   });
 }
+
+test("when a worker says `exit` and still tells its number, its thread may live: it is reaped when it has ended", async () => {
+  if (!canTell()) return;
+  await nursery(async (one) => {
+    const living = await one.start("node", "turns");
+    const early = Object.assign(new EventEmitter(), { threadId: living.thread });
+    one.shared.watch(early);
+    early.emit("exit");
+    await sleep(100);
+    assert.ok(one.threads.includes(living.thread), "reaped alive");
+    void living.worker.terminate();
+    await until(LIMIT, "the slot to be reaped", () => !one.threads.includes(living.thread));
+    await assertStill(living, "though its slot was reaped");
+  });
+});
 
 test("a node worker that ends by itself is reaped by its watcher, and is dead without one", async () => {
   await nursery(async (one) => {

@@ -16,7 +16,8 @@
  *
  * Guarantees
  *   A  `isDead` gives true only when the thread has ended, provided that `hasHeld` is true only of a thread that was told `onHeld` and has
- *      not yet let go: it is asked once more while the asker has the lock, when nobody else can be granted it.
+ *      not yet let go: it is asked once more while the asker has the lock, when nobody else can be granted it. Not quite on Deno (2.9.6): there
+ *      terminate() of a node Worker frees the lock some instructions before the thread stops (see LINGER in shared.ts).
  *   B  neither holding nor asking keeps an event loop alive.
  */
 

@@ -81,7 +81,7 @@ const LONGEST_PAUSE = 500;
 /**
  * How long a thread is left alone after its lock is free, where `exit` comes early, in ms. Deno frees the lock in terminate() itself, while the thread
  * runs on to V8's next interrupt check (2.9.6; measured: a fill of 100 ms goes on). A busy machine may hold the thread up until then; this is no
- * guarantee, only long enough in all likelihood.
+ * guarantee: test/threads/death.test.ts still fails there.
  */
 const LINGER = 300;
 

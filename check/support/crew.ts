@@ -8,12 +8,14 @@
 import { Worker } from "node:worker_threads";
 import type { SharedHandle } from "../../src/index.js";
 import type { DomainStats } from "../../src/rcu/stats.js";
-import { within } from "./watchdog.js";
+import { until, within } from "./watchdog.js";
 
 /** Words of a hand in the control memory. */
 export const HAND_WORDS = 2;
 /** Hands that one control memory has room for; beyond them the words are used again. */
 const MOST_HANDS = 256;
+/** How long a thread may take to end after its `exit` event, in ms. */
+const LONGEST_END = 10_000;
 
 /** What a worker is given. */
 export interface Orders<Job, Handle = SharedHandle> {
@@ -124,10 +126,15 @@ export class Crew<Handle = SharedHandle> {
       const error = new Error(`${name} ended with code ${code} before its time`);
       begun.reject(error);
       result.reject(error);
-      gone.resolve();
+      // Where `exit` comes before the thread's end (Deno), the watcher reaps it only after that.
+      void until(LONGEST_END, `the slot of ${name} to be reaped`, () => !this.#hasSlot(threadId)).then(gone.resolve, gone.reject);
     });
     this.#hands.set(hand as Hand<unknown>, words);
     return hand;
+  }
+
+  #hasSlot(thread: number): boolean {
+    return this.#host.domain.stats().slots.some((slot) => slot.thread === thread);
   }
 
   /** Workers that still run. */

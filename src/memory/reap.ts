@@ -113,6 +113,7 @@ export function reapThread(heap: Heap, thread: number, timeout?: number): boolea
 
 /** Empty the record of a slot that has nothing left, for its next owner. With the arena lock. */
 export function clearSlot({ memory, layout }: Heap, index: number): void {
+  memory.store(field(slotAddress(layout, index), SlotWord.LIVENESS), 0);
   for (let domain = 0; domain < layout.domains; domain++) {
     const record = recordAddress(layout, index, domain);
     for (let word = 0; word < READER_WORDS; word++) memory.store(field(record, RecordWord.READER + word), 0);

@@ -14,6 +14,7 @@
  * Law table
  *   word              class
  *   STATE             atomic; kind in the low 3 bits, thread number above them
+ *   LIVENESS          atomic; written only by the slot's thread while LIVE, 0 in a FREE slot
  *   NAME, reader lines   atomic (see rcu/)
  *   line 1, limbos, magazines   private to the slot's thread while LIVE; once the thread is dead, or has
  *                     left, private to whoever holds the arena lock. A thread's death happens before the
@@ -28,6 +29,8 @@ import type { Memory } from "./memory.js";
 /** Offsets of a slot's words. */
 export const SlotWord = {
   STATE: 0,
+  /** 1 from when the thread holds the platform's lock by which its death can be told (shared/liveness.ts). */
+  LIVENESS: 1,
   /** Its name, in UTF-8, zero-padded (see thread-name.ts). */
   NAME: 8,
   /** Addresses of locks the thread holds, is about to take, or has just let go. */
@@ -105,6 +108,23 @@ export function* slotsOfKind(memory: Memory, layout: Layout, kind: number): Gene
 /** Address of a slot's magazines, one after the other. */
 export function magazinesOf(layout: Layout, index: number): Address {
   return recordAddress(layout, index, layout.domains);
+}
+
+/** Threads that have a slot. */
+export function liveThreads(memory: Memory, layout: Layout): number[] {
+  return [...slotsOfKind(memory, layout, SlotKind.LIVE)].map((index) => threadOf(memory.load(slotAddress(layout, index))));
+}
+
+/** Whether the thread has a slot, and says there that it holds its liveness lock. */
+export function saysItHoldsLiveness(memory: Memory, layout: Layout, thread: number): boolean {
+  const live = slotState(SlotKind.LIVE, thread);
+  for (let index = 0; index < slotsUsed(memory); index++) {
+    const address = slotAddress(layout, index);
+    if (memory.load(address) !== live) continue;
+    const says = memory.load(field(address, SlotWord.LIVENESS)) === 1;
+    if (memory.load(address) === live) return says; // else the word may be another thread's
+  }
+  return false;
 }
 
 /** How a thread sleeps; the grace-period layer goes offline around it. */

@@ -11,13 +11,16 @@
  * Law table: this file owns no word.
  */
 
+import { field } from "../memory/address.js";
 import { Arena, attachedThreads, createArena } from "../memory/arena.js";
 import { ClosedError, LockTimeoutError } from "../memory/errors.js";
 import { type ArenaOptions, arenaId, openLayout } from "../memory/layout.js";
 import { SharedMemory } from "../memory/memory.js";
+import { liveThreads, SlotWord, saysItHoldsLiveness } from "../memory/slot.js";
 import { Domain, type DomainOptions } from "../rcu/domain.js";
 import type { FlavorName } from "../rcu/flavors/flavor.js";
 import { formatDomain, rcuWords } from "../rcu/flavors/open.js";
+import { pause } from "../rcu/pause.js";
 import { ORIGIN_WORDS } from "../rcu/section-origin.js";
 import { FIRST_SEQUENCE } from "../rcu/sequence.js";
 import type { DomainStats } from "../rcu/stats.js";
@@ -25,6 +28,7 @@ import { IntervalMap } from "../structures/interval-map.js";
 import { type BoundsName, checkSchema, type IntervalMapSchema, nodeBytes, schemaText } from "../structures/schema.js";
 import { DIRECTORY_WORDS, Directory } from "./directory.js";
 import { HandleError } from "./errors.js";
+import { canTell, holdLiveness, isDead } from "./liveness.js";
 import { threadNumber } from "./thread.js";
 
 /** What another thread needs to attach; can be posted and given as workerData. */
@@ -76,15 +80,27 @@ export interface SharedStats {
   readonly domain: DomainStats;
 }
 
-/** A worker that tells when its thread has ended: Node's Worker, and what looks like it. */
-export interface WatchableWorker {
-  readonly threadId: number;
-  on(event: "exit", listener: () => void): unknown;
-  off(event: "exit", listener: () => void): unknown;
-}
+/** A worker that tells its thread's number, and when the thread has ended. */
+export type WatchableWorker =
+  /** Worker of node:worker_threads, on Node, Bun and Deno, and what looks like it. */
+  | { readonly threadId: number; on(event: "exit", listener: () => void): unknown; off(event: "exit", listener: () => void): unknown }
+  /** Bun's web Worker. */
+  | {
+      readonly threadId: number;
+      addEventListener(event: "close", listener: () => void): unknown;
+      removeEventListener(event: "close", listener: () => void): unknown;
+    };
 
 /** How long a reaper waits for the arena lock before it lets the event loop turn, in ms. */
 const REAP_WAIT = 20;
+/** Longest pause between two questions whether a thread has ended, in ms. */
+const LONGEST_PAUSE = 500;
+/**
+ * How long a thread is left alone after its lock is free, where `exit` comes early, in ms. Deno frees the lock in terminate() itself, while the thread
+ * runs on to V8's next interrupt check (2.9.6; measured: a fill of 100 ms goes on). A busy machine may hold the thread up until then; this is no
+ * guarantee: test/threads/death.test.ts still fails there.
+ */
+const LINGER = 300;
 
 /** The shared memories this thread is attached to, by identity: a posted buffer is another object each time. */
 const attached = new Map<string, Shared>();
@@ -99,6 +115,7 @@ export class Shared {
   readonly #directory: Directory;
   readonly #open = new Map<string, { schema: string; structure: unknown }>();
   readonly #unwatch = new Set<() => void>();
+  readonly #letGoOfLiveness: () => void;
   #closed = false;
 
   private constructor(buffer: SharedArrayBuffer, memory: SharedMemory, { name, ...options }: AttachOptions) {
@@ -108,6 +125,9 @@ export class Shared {
     this.#directory = new Directory(this.domain);
     this.#id = arenaId(memory);
     attached.set(this.#id, this);
+    const { slot } = this.domain.arena.heap;
+    this.#letGoOfLiveness = holdLiveness(this.#id, slot.thread, () => memory.store(field(slot.address, SlotWord.LIVENESS), 1));
+    this.domain.onSuspects((threads) => void this.#reapSuspects(threads));
     // Slots that were left with something in limbo when no other thread was there to see to it.
     this.domain.helpDeparted();
   }
@@ -174,12 +194,16 @@ export class Shared {
   /**
    * Reap a worker's slot when its thread ends, however it ends: its read sections are over, its locks tell their next owner,
    * what it retired is given back. Keeps no process alive. Call it for each worker that attaches, in the turn that made it, from a
-   * thread that outlives it: a closed or dead watcher sees nothing.
+   * thread that outlives it: a closed or dead watcher sees nothing. For web workers of browsers and Deno, which do not tell, see `reapDead`.
    * @throws HandleError when the worker does not tell its thread's number and its end
    */
   watch(worker: WatchableWorker): void {
-    if (typeof worker?.threadId !== "number" || typeof worker.on !== "function") {
-      throw new HandleError("ERR_WORKER", "watch() takes a Worker of node:worker_threads (with a threadId and an `exit` event).");
+    const onEnd = typeof worker?.threadId === "number" ? ending(worker) : undefined;
+    if (onEnd === undefined) {
+      throw new HandleError(
+        "ERR_WORKER",
+        "watch() takes a Worker that tells its threadId and its end (node:worker_threads, or Bun's); for web workers that do not, call reapDead().",
+      );
     }
     const thread = worker.threadId;
     if (thread < 0)
@@ -187,15 +211,53 @@ export class Shared {
         "ERR_WORKER",
         "watch() was given a worker that has ended already, whose thread can no longer be told: watch it in the turn that made it.",
       );
-    const onExit = (): void => {
+    const unwatch = onEnd(() => {
       this.#unwatch.delete(unwatch);
-      this.#reap(thread);
-    };
-    const unwatch = (): void => {
-      worker.off("exit", onExit);
-    };
-    worker.on("exit", onExit);
+      unwatch();
+      // A thread that has ended has no number. Deno still tells it: there terminate() says `exit` while the thread runs on (2.9.6).
+      if (worker.threadId === thread && canTell()) void this.#reapOnceDead(thread);
+      else this.#reap(thread);
+    });
     this.#unwatch.add(unwatch);
+  }
+
+  /** Reap a thread that is going to end. Keeps no process alive. */
+  async #reapOnceDead(thread: number): Promise<void> {
+    const { memory, layout } = this.domain.arena;
+    for (let milliseconds = 1; !this.#closed; milliseconds = Math.min(2 * milliseconds, LONGEST_PAUSE)) {
+      if (await this.isDead(thread)) {
+        await pause(LINGER);
+        return this.#reap(thread);
+      }
+      if (!liveThreads(memory, layout).includes(thread)) return; // it had not attached, or has left by itself
+      await pause(milliseconds);
+    }
+  }
+
+  /**
+   * Whether an attached thread has ended, asked of the platform (Web Locks: browsers, Deno, Node from 24.5). Keeps no process alive.
+   * @param thread the number its slot shows in `stats()`
+   * @returns undefined: cannot tell, because the platform cannot, or the thread is not attached, or only since this very turn of its event loop
+   */
+  isDead(thread: number): Promise<boolean | undefined> {
+    const { memory, layout } = this.domain.arena;
+    return isDead(this.#id, thread, () => saysItHoldsLiveness(memory, layout, thread));
+  }
+
+  /**
+   * Ask of every attached thread whether it has ended, and reap those that have: for workers whose end nobody is told, such as web
+   * workers. Without Web Locks (Node 20 and 22, Bun) it finds none. Keeps no process alive.
+   * @returns the numbers of the threads it reaped
+   * @throws ClosedError
+   */
+  async reapDead(): Promise<number[]> {
+    if (this.#closed) throw new ClosedError("this shared memory");
+    const { memory, layout } = this.domain.arena;
+    const threads = liveThreads(memory, layout);
+    const answers = await Promise.all(threads.map((thread) => this.isDead(thread)));
+    const dead = threads.filter((_, i) => answers[i] === true);
+    for (const thread of dead) this.#reap(thread);
+    return dead;
   }
 
   #reap(thread: number): void {
@@ -226,6 +288,11 @@ export class Shared {
     };
   }
 
+  /** Threads that hold up a grace period for long, and that nobody watches, may be dead. */
+  async #reapSuspects(threads: readonly number[]): Promise<void> {
+    for (const thread of threads) if (!this.#closed && (await this.isDead(thread)) === true) this.#reap(thread);
+  }
+
   /**
    * Every violated invariant of the arena and of the structures opened in this thread; none is good. Complete only while no
    * other thread is attached: where each object is can be told of one's own thread alone.
@@ -242,6 +309,7 @@ export class Shared {
     if (this.#closed) return;
     this.domain.detach();
     this.#closed = true;
+    this.#letGoOfLiveness(); // only now: a thread that has a slot and does not hold its lock is taken for dead
     for (const unwatch of this.#unwatch) unwatch();
     attached.delete(this.#id);
   }
@@ -249,4 +317,21 @@ export class Shared {
   [Symbol.dispose](): void {
     this.close();
   }
+}
+
+/** How to be told of a worker's end; gives how to be told no longer. Undefined when it does not tell. */
+function ending(worker: WatchableWorker): ((listener: () => void) => () => void) | undefined {
+  if ("on" in worker && typeof worker.on === "function") {
+    return (listener) => {
+      worker.on("exit", listener);
+      return () => worker.off("exit", listener);
+    };
+  }
+  if ("addEventListener" in worker && typeof worker.addEventListener === "function") {
+    return (listener) => {
+      worker.addEventListener("close", listener);
+      return () => worker.removeEventListener("close", listener);
+    };
+  }
+  return undefined;
 }

@@ -5,10 +5,15 @@ import type { Memory } from "../memory/memory.js";
 
 interface Platform {
   process?: { getBuiltinModule?: (name: string) => { threadId?: unknown } | undefined };
+  WorkerGlobalScope?: unknown;
 }
 
 /** A number that no other thread of the process has. */
 export function threadNumber(memory: Memory): number {
-  const threads = (globalThis as Platform).process?.getBuiltinModule?.("node:worker_threads");
-  return typeof threads?.threadId === "number" ? threads.threadId : nextThreadNumber(memory);
+  const { process, WorkerGlobalScope } = globalThis as Platform;
+  const threadId = process?.getBuiltinModule?.("node:worker_threads")?.threadId;
+  // Deno tells every web worker that it is thread 0, as the main thread is (2.9.6). No worker is.
+  const isWebWorker = typeof WorkerGlobalScope === "function" && globalThis instanceof WorkerGlobalScope;
+  if (typeof threadId !== "number" || (threadId === 0 && isWebWorker)) return nextThreadNumber(memory);
+  return threadId;
 }

@@ -1,6 +1,9 @@
 /** A child process that runs a few lines with the built library: for what only a process can tell, such as whether it exits. */
 
 import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 
 /** How a child ended. */
 export interface Ended {
@@ -15,8 +18,12 @@ export interface Ended {
  */
 export function runChild(code: string, milliseconds = 10_000): Promise<Ended> {
   const src = new URL("../../src", import.meta.url).href;
-  return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, ["--input-type=module", "--eval", code.replaceAll("$SRC", src)], { stdio: ["ignore", "pipe", "pipe"] });
+  // A file, since not every runtime takes a module on its command line.
+  const folder = mkdtempSync(join(tmpdir(), "quiesce-child-"));
+  const file = join(folder, "child.mjs");
+  writeFileSync(file, code.replaceAll("$SRC", src));
+  const ended = new Promise<Ended>((resolve, reject) => {
+    const child = spawn(process.execPath, [file], { stdio: ["ignore", "pipe", "pipe"] });
     let stdout = "";
     let stderr = "";
     child.stdout.on("data", (text) => {
@@ -35,4 +42,5 @@ export function runChild(code: string, milliseconds = 10_000): Promise<Ended> {
       resolve({ code: exitCode, stdout, stderr });
     });
   });
+  return ended.finally(() => rmSync(folder, { recursive: true, force: true }));
 }

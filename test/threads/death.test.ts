@@ -19,6 +19,7 @@ import { field } from "../../src/memory/address.js";
 import { Header } from "../../src/memory/layout.js";
 import { heldLocks, kindOf, SlotKind, SlotWord, slotAddress, slotsUsed, threadOf } from "../../src/memory/slot.js";
 import { ReaderWord, readerWord } from "../../src/rcu/layout.js";
+import { exitComesEarly } from "../support/early-exit.js";
 import { type DeathJob, KINDS, type Kind, type SurvivorJob, type SurvivorResult } from "./death-jobs.js";
 
 const KILLS = Number(process.env.QUIESCE_KILLS ?? 300);
@@ -85,6 +86,9 @@ test(`${KILLS} threads die at random instants, and nobody else is harmed`, async
   const baseline = drained(shared);
   fillAll(shared, random);
 
+  // Nobody can tell of a thread that is terminated in the turn that attached it, where `exit` does not tell it.
+  const early = await exitComesEarly();
+  const kinds = KINDS.filter((kind) => !(early && kind === "attach"));
   const crew = new Crew(shared);
   const stalls = monitorEventLoopDelay({ resolution: 1 });
   const killed = Object.fromEntries(KINDS.map((kind) => [kind, 0])) as Record<Kind, number>;
@@ -102,7 +106,7 @@ test(`${KILLS} threads die at random instants, and nobody else is harmed`, async
     const liveAndDie = async (): Promise<void> => {
       while (born < KILLS) {
         const number = born++;
-        const kind = KINDS[number % KINDS.length] as Kind;
+        const kind = kinds[number % kinds.length] as Kind;
         const job: DeathJob = { kind, seed, number: number + 1, tag: FIRST_TAG + number };
         const hand = crew.start(victim, `victim ${number} (${kind})`, job, (threadId) => autopsy(shared, threadId));
         await crew.within(LIMIT, `${hand.name} to begin`, hand.begun);
@@ -139,7 +143,7 @@ test(`${KILLS} threads die at random instants, and nobody else is harmed`, async
     assert.deepEqual(crew.failures, []);
     assert.equal(crew.size, 0);
 
-    await until(LIMIT, "the dead to be reaped", () => slotsOf(shared, SlotKind.DEAD).length === 0);
+    await until(LIMIT, "the dead to be reaped", () => slotsOf(shared, SlotKind.DEAD).length === 0 && slotsOf(shared, SlotKind.LIVE).length === 1);
     assert.deepEqual(slotsOf(shared, SlotKind.LIVE), [shared.domain.arena.heap.slot.index], "only the watcher is still attached");
     assert.deepEqual(shared.check(), []);
     shared = await settle(shared, Object.values(openAll(shared)));

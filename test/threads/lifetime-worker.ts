@@ -58,9 +58,12 @@ const modes: Record<LifetimeJob["mode"], () => void> = {
   },
   hang() {
     const { domain } = open();
-    domain.readLock();
-    port.postMessage("attached");
-    for (;;);
+    // In a later turn: Deno ends no thread that hangs in the turn that attached it.
+    setTimeout(() => {
+      domain.readLock();
+      port.postMessage("attached");
+      for (;;);
+    }, 20);
   },
 };
 

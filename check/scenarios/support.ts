@@ -82,13 +82,13 @@ export class Actor {
 
   /** Its domain, in the slot that was claimed for it. */
   get domain(): Domain {
-    this.#domain ??= new Domain(this.#arenaOfSlot(), { looks: 0 });
+    this.#domain ??= new Domain(this.#arenaOfSlot(), { spin: 0 });
     return this.#domain;
   }
 
   /** In place of `domain`, where no slot was claimed: attach. */
   attach(): Domain {
-    this.#domain = new Domain(new Arena(this.memory, this.number), { looks: 0 });
+    this.#domain = new Domain(new Arena(this.memory, this.number), { spin: 0 });
     return this.#domain;
   }
 

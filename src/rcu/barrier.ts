@@ -36,8 +36,11 @@ interface Pending {
   run: number;
 }
 
-/** Wait for the callbacks of all slots. */
-export async function barrier(site: Site, signal: AbortSignal | undefined): Promise<BarrierResult> {
+/**
+ * Wait for the callbacks of all slots.
+ * @param hurry tells all threads that lazy callbacks are not to be late
+ */
+export async function barrier(site: Site, hurry: () => void, signal: AbortSignal | undefined): Promise<BarrierResult> {
   let pending = allPending(site);
   const lost: LostCallbacks[] = [];
   const done = (): boolean => {
@@ -45,6 +48,7 @@ export async function barrier(site: Site, signal: AbortSignal | undefined): Prom
     return pending.length === 0;
   };
   const sleep = async (): Promise<void> => {
+    hurry(); // each time: a thread may have been about to sleep for its lazy ones
     const ticket = site.events.announceSleep();
     if (!done()) await site.events.sleepAsync(ticket, LONGEST_SLEEP);
   };

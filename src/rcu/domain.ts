@@ -7,7 +7,7 @@
  * Law table: this file owns no word; a pointer given to dereference, assignPointer and their like is atomic.
  */
 
-import { type Address, field } from "../memory/address.js";
+import { type Address, field, PAGE_BYTES } from "../memory/address.js";
 import type { Arena } from "../memory/arena.js";
 import { OutOfMemoryError } from "../memory/errors.js";
 import { reapThread } from "../memory/reap.js";
@@ -23,7 +23,7 @@ import { openFlavor } from "./flavors/open.js";
 import { Site } from "./flavors/site.js";
 import { queueHead, unqueueHead } from "./rcu-head.js";
 import { Reclaimer } from "./reclaimer.js";
-import { storeOrigin } from "./section-origin.js";
+import { loadOrigin, storeOrigin } from "./section-origin.js";
 import type { Cookie } from "./sequence.js";
 import { STALL_TIMEOUT, StallDetector, type StallReport, warn } from "./stall.js";
 import { type DomainStats, domainStats, type Interval, startInterval } from "./stats.js";
@@ -46,8 +46,8 @@ export interface DomainOptions {
   readonly onStall?: (report: StallReport) => void;
   /** Bytes that this thread's retired objects may take before whoever retires waits; default a sixteenth of the arena. */
   readonly retireLimit?: number;
-  /** Looks at a grace period before sleeping for it; default 100. */
-  readonly looks?: number;
+  /** Microseconds to look again and again at a grace period before sleeping for it; default 20. */
+  readonly spin?: number;
 }
 
 /** A blocking wait. */
@@ -99,16 +99,16 @@ export class Domain {
     this.index = index;
     const { memory, layout, heap } = arena;
     const { slot } = heap;
-    const { stallTimeout = STALL_TIMEOUT, onStall, retireLimit = layout.pages * 4096 * RETIRE_SHARE, looks } = options;
+    const { stallTimeout = STALL_TIMEOUT, onStall, retireLimit = layout.pages * PAGE_BYTES * RETIRE_SHARE, spin } = options;
     this.#debug = layout.debugWords > 0;
     this.#site = new Site(memory, layout, index, slot.index);
-    this.#flavor = openFlavor(this.#site, { sectionLeftOpen: () => warn(SECTION_LEFT_OPEN, "QuiesceWarning") });
+    this.#flavor = openFlavor(this.#site, { sectionLeftOpen: () => warn(SECTION_LEFT_OPEN + this.#origin(), "QuiesceWarning") });
     this.reader = this.#flavor.reader;
     this.periods = this.#flavor.periods;
     this.#departed = departed;
     departed.know(index, this.periods);
     this.#stalls = new StallDetector(this.#site, this.flavor, this.periods, { timeout: stallTimeout, onStall });
-    this.#waiter = new Waiter(this.#site, this.#flavor, this.#stalls, looks);
+    this.#waiter = new Waiter(this.#site, this.#flavor, this.#stalls, spin);
     this.#reclaimer = new Reclaimer(heap, this.#site, this.#flavor, retireLimit);
     this.#driver = new Driver(this.#site, this.#flavor, this.#reclaimer, departed, this.#stalls);
     const { park } = slot;
@@ -282,7 +282,7 @@ export class Domain {
    * @throws ContextError (ERR_IN_SECTION, ERR_ATOMIC_CONTEXT; ERR_CANNOT_BLOCK where the thread may not block and would have to), GracePeriodTimeoutError
    */
   synchronizeSync(options: SyncWaitOptions = {}): void {
-    this.#mayWait("synchronizeSync()");
+    this.#mayBlock("synchronizeSync()");
     this.#synchronizeSync(this.#start(options.expedited), options);
   }
 
@@ -329,7 +329,7 @@ export class Domain {
 
   /** As `condSynchronize`, blocking. */
   condSynchronizeSync(cookie: Cookie, options: SyncWaitOptions = {}): void {
-    this.#mayWait("condSynchronizeSync()");
+    this.#mayBlock("condSynchronizeSync()");
     if (!this.periods.isOver(cookie)) this.#synchronizeSync(this.#start(options.expedited), options);
   }
 
@@ -392,8 +392,7 @@ export class Domain {
   barrier({ signal }: { readonly signal?: AbortSignal } = {}): Promise<BarrierResult> {
     this.#mayWait("barrier()");
     if (this.#driver.inCallback) throw new ContextError("ERR_IN_CALLBACK", "barrier() in a callback would wait for that callback itself.");
-    this.#driver.hurryAll();
-    return barrier(this.#site, signal);
+    return barrier(this.#site, () => this.#driver.hurryAll(), signal);
   }
 
   // For structures -----------------------------------------------------------------------------------
@@ -440,12 +439,31 @@ export class Domain {
     this.#mayWait(operation);
   }
 
+  /** What blocks the thread is refused also while sections of other tasks of this thread are open, which then could not end. */
+  #mayBlock(operation: string): void {
+    this.#mayWait(operation);
+    if (this.reader.nesting > 0)
+      throw new ContextError(
+        "ERR_IN_SECTION",
+        `${operation} would block this thread, in which a section is open that awaits something: use the asynchronous twin.${this.#origin()}`,
+      );
+  }
+
+  /** Where this thread's section began, in debug mode. */
+  #origin(): string {
+    const stack = this.#debug ? loadOrigin(this.#site, this.#site.slot) : undefined;
+    return stack === undefined ? "" : ` The section began\n${stack}`;
+  }
+
   /** What may wait is refused in a section, with a spin lock held, and after `detach`. */
   #mayWait(operation: string): void {
     this.reader.mustBeOpen();
     // In the phase flavor other sections of this thread may be open: they await something, and go on.
     if (this.reader.nesting > 0 && (this.flavor !== "phase" || this.reader.inSynchronousSection))
-      throw new ContextError("ERR_IN_SECTION", `${operation} may wait, and was called in a read-side section, which others wait for: end the section first.`);
+      throw new ContextError(
+        "ERR_IN_SECTION",
+        `${operation} may wait, and was called in a read-side section, which others wait for: end the section first.${this.#origin()}`,
+      );
     if (this.arena.heap.slot.spinLocks > 0)
       throw new ContextError("ERR_ATOMIC_CONTEXT", `${operation} may wait, and this thread holds a spin lock, for which others burn their time: unlock first.`);
   }
@@ -514,7 +532,7 @@ export class Domain {
 
   #mayDetach(): void {
     this.#mayWait("detach()");
-    if (this.reader.nesting > 0) throw new ContextError("ERR_IN_SECTION", "detach() with a read-side section open: end all sections first.");
+    if (this.reader.nesting > 0) throw new ContextError("ERR_IN_SECTION", `detach() with a read-side section open: end all sections first.${this.#origin()}`);
   }
 
   // Figures ------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ import { EventCount } from "./event-count.js";
 import type { Flavor } from "./flavors/flavor.js";
 import type { Site } from "./flavors/site.js";
 import { DomainWord, ReaderWord } from "./layout.js";
-import { pause } from "./pause.js";
+import { nextTurn, pause } from "./pause.js";
 import type { Reclaimer } from "./reclaimer.js";
 import type { Cookie } from "./sequence.js";
 import type { StallDetector, StallWatch } from "./stall.js";
@@ -122,7 +122,7 @@ export class Driver {
         }
         if (this.#stopped || this.#idle) break; // a callback may have closed this thread's hold
         if (this.callbacks.counts().done > 0) {
-          await pause(0);
+          await nextTurn();
           continue;
         }
         // Announced before one more look, so that what changes after it wakes the sleeper.

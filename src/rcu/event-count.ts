@@ -13,7 +13,7 @@
 
 import type { Address } from "../memory/address.js";
 import type { Memory } from "../memory/memory.js";
-import { pause } from "./pause.js";
+import { nextTurn } from "./pause.js";
 
 declare const brand: unique symbol;
 
@@ -45,7 +45,7 @@ export class EventCount {
     const wait = this.#memory.waitAsync(this.#word, ticket, timeout);
     if (wait.async) return (await wait.value) === "timed-out";
     // There was a wake already. But callers loop, and others may wake without end: events must get their turn.
-    await pause(1);
+    await nextTurn();
     return false;
   }
 

@@ -13,10 +13,10 @@ import type { StallDetector } from "./stall.js";
 
 /** Longest sleep between two looks, in ms: a thread may die without a sign. */
 export const LONGEST_SLEEP = 20;
-/** Looks before sleeping: a turn commonly ends within them (liburcu's RCU_QS_ACTIVE_ATTEMPTS). */
-const LOOKS = 100;
-/** So many times more when it is expedited. */
-const EXPEDITED_TIMES = 20;
+/** How long to look again and again before sleeping, in microseconds: about what a sleep and a wake cost (liburcu's RCU_QS_ACTIVE_ATTEMPTS). */
+const SPIN = 20;
+/** So many times longer when it is expedited. */
+const EXPEDITED_TIMES = 3;
 
 export interface WaitOptions {
   /** Ends the wait with the signal's reason. What was asked for stays asked for. */
@@ -57,14 +57,14 @@ export class Waiter {
   readonly #site: Site;
   readonly #flavor: Flavor;
   readonly #stalls: StallDetector;
-  readonly #looks: number;
+  readonly #spin: number;
 
-  /** @param looks looks before sleeping */
-  constructor(site: Site, flavor: Flavor, stalls: StallDetector, looks: number = LOOKS) {
+  /** @param spin microseconds to look again and again before sleeping */
+  constructor(site: Site, flavor: Flavor, stalls: StallDetector, spin: number = SPIN) {
     this.#site = site;
     this.#flavor = flavor;
     this.#stalls = stalls;
-    this.#looks = looks;
+    this.#spin = spin;
   }
 
   /**
@@ -77,9 +77,10 @@ export class Waiter {
     const { events, memory } = this.#site;
     const { periods, reader } = this.#flavor;
     reader.goOffline();
-    if (periods.isOver(cookie)) return true;
+    const isOver = periods.watch(cookie);
+    if (isOver()) return true;
     const started = performance.now();
-    if (this.#spin(cookie, expedited)) return true;
+    if (this.#isOverSoon(isOver, expedited)) return true;
     const watch = this.#stalls.watch(cookie);
     for (;;) {
       if (!memory.canBlock)
@@ -87,9 +88,9 @@ export class Waiter {
       const left = timeout - (performance.now() - started);
       if (left <= 0) return false;
       const ticket = events.announceSleep();
-      if (periods.isOver(cookie)) return true;
+      if (isOver()) return true;
       if (events.sleep(ticket, Math.min(left, LONGEST_SLEEP))) periods.force();
-      if (periods.isOver(cookie)) return true;
+      if (isOver()) return true;
       watch.look();
     }
   }
@@ -98,12 +99,13 @@ export class Waiter {
   async wait(cookie: Cookie, { signal, expedited = false }: WaitOptions): Promise<void> {
     const { events } = this.#site;
     const { periods, reader } = this.#flavor;
+    const isPast = periods.watch(cookie);
     const isOver = (): boolean => {
       reader.quiescent();
-      return periods.isOver(cookie);
+      return isPast();
     };
     signal?.throwIfAborted();
-    if (isOver() || (expedited && this.#spin(cookie, true))) return;
+    if (isOver() || (expedited && this.#isOverSoon(isOver, true))) return;
     const watch = this.#stalls.watch(cookie);
     const sleep = async (): Promise<void> => {
       const ticket = events.announceSleep();
@@ -114,12 +116,13 @@ export class Waiter {
     await waitUntil(isOver, sleep, signal);
   }
 
-  #spin(cookie: Cookie, expedited: boolean): boolean {
-    const { periods } = this.#flavor;
-    for (let looks = this.#looks * (expedited ? EXPEDITED_TIMES : 1); looks > 0; looks--) {
-      if (expedited) periods.force();
-      if (periods.isOver(cookie)) return true;
-    }
+  /** Look again and again for a short while. */
+  #isOverSoon(isOver: () => boolean, expedited: boolean): boolean {
+    if (this.#spin === 0) return false;
+    if (expedited) this.#flavor.periods.force();
+    const ends = performance.now() + (this.#spin * (expedited ? EXPEDITED_TIMES : 1)) / 1000;
+    do if (isOver()) return true;
+    while (performance.now() < ends);
     return false;
   }
 }

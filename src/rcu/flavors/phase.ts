@@ -21,10 +21,10 @@
  * Law table
  *   GP_SEQ            atomic; goes up by one a flip
  *   LOCKS, UNLOCKS    atomic; written only by the slot's thread while it lives; modulo 2^32
- *   SINCE, LONGEST_SECTION   atomic; of sections that may be suspended (readLock, readAsync, guards)
+ *   SINCE, LONGEST_SECTION   atomic; of sections that outlive their turn
  *
  * Guarantees
- *   A  `isOver(cookie)` is true only if every section that began before the cookie was taken has ended.
+ *   A  `isOver(cookie)`, and what `watch` gives, is true only if every section that began before the cookie was taken has ended.
  *   B  it becomes true once they have ended, if anyone looks; new sections cannot hold it up for ever, since they are in the other phase.
  *   C  no lost wake-up: as event-loop.
  *   D  domains are independent: a section holds up its own domain only.
@@ -62,11 +62,12 @@ export class PhaseReader implements Reader {
   /** Synchronous sections open; only the outermost is counted, in `#phase`. */
   #synchronous = 0;
   #phase = 0;
-  /** Sections open that have an index, in all and by phase; the first began at `#since`. */
+  /** Sections open that have an index, in all and by phase; `#since` is when one of them was first found to outlive its turn. */
   #indexed = 0;
   readonly #indexedIn: [number, number] = [0, 0];
   #since = 0;
   #longest = 0;
+  #endOfTurnComes = false;
   /** Whether `enter` counted its section. */
   #entered = false;
   #closed = false;
@@ -89,7 +90,7 @@ export class PhaseReader implements Reader {
 
   // No foreign code runs inside: whatever section is open now lasts as long, and covers this one.
   enter(): void {
-    if (this.#synchronous + this.#indexed > 0) return;
+    if (this.#synchronous + this.#indexed > 0 || this.#entered) return; // entered: the stack overflowed before its exit, and it is still counted
     this.#phase = this.#count();
     this.#entered = true;
   }
@@ -114,10 +115,8 @@ export class PhaseReader implements Reader {
   lock(): ReadIndex {
     const phase = this.#count();
     this.#indexedIn[phase] = (this.#indexedIn[phase] as number) + 1;
-    if (this.#indexed++ === 0) {
-      this.#since = Date.now();
-      this.#memory.store(this.#site.own(ReaderWord.SINCE), this.#since | 0);
-    }
+    this.#indexed++;
+    if (!this.#endOfTurnComes) this.#awaitEndOfTurn();
     return (this.#index + phase) as ReadIndex;
   }
 
@@ -129,11 +128,25 @@ export class PhaseReader implements Reader {
     }
     this.#indexedIn[phase] = (this.#indexedIn[phase] as number) - 1;
     this.#uncount(phase);
-    if (--this.#indexed === 0) this.#timed();
+    if (--this.#indexed === 0 && this.#since !== 0) this.#noteLongest();
   }
 
-  #timed(): void {
+  #awaitEndOfTurn(): void {
+    this.#endOfTurnComes = true;
+    queueMicrotask(this.#endOfTurn);
+  }
+
+  /** Sections that outlive their turn are timed, from its end: reading the clock costs more than a section. */
+  readonly #endOfTurn = (): void => {
+    this.#endOfTurnComes = false;
+    if (this.#indexed === 0 || this.#since !== 0) return;
+    this.#since = Date.now();
+    this.#memory.store(this.#site.own(ReaderWord.SINCE), this.#since | 0);
+  };
+
+  #noteLongest(): void {
     const lasted = (Date.now() - this.#since) | 0;
+    this.#since = 0;
     this.#memory.store(this.#site.own(ReaderWord.SINCE), 0);
     if (lasted <= this.#longest) return;
     this.#longest = lasted;
@@ -202,6 +215,22 @@ export class PhasePeriods implements GracePeriods {
       if ((flips & 1) === 0) this.#site.countGracePeriod(flips + 1);
       this.#site.events.wake(); // others may wait for this flip
     }
+  }
+
+  /**
+   * Who keeps looking need not wait for all flips, which are there so that nobody has to remember anything: it is enough to have seen each counter of each
+   * slot empty once since the cookie was taken. Flips still see to it that new readers do not hold it up for ever.
+   */
+  watch(cookie: Cookie): () => boolean {
+    let open: (readonly [slot: number, phase: number])[] | undefined;
+    return () => {
+      open ??= Array.from({ length: this.#site.slotsUsed() }, (_, slot) => [[slot, 0] as const, [slot, 1] as const]).flat();
+      if (open.length > 0) {
+        open = open.filter(([slot, phase]) => !this.#isEmptyIn(slot, phase));
+        if (open.length === 0) this.#site.countGracePeriod(cookie);
+      }
+      return open.length === 0 || this.isOver(cookie);
+    };
   }
 
   force(): void {} // every look is one at all slots

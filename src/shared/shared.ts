@@ -101,6 +101,8 @@ const LONGEST_PAUSE = 500;
  * guarantee: test/threads/death.test.ts still fails there.
  */
 const LINGER = 300;
+/** And where nobody watches it. */
+const SUSPECT_LINGER = 1000;
 
 /** The shared memories this thread is attached to, by identity: a posted buffer is another object each time. */
 const attached = new Map<string, Shared>();
@@ -116,6 +118,8 @@ export class Shared {
   readonly #open = new Map<string, { schema: string; structure: unknown }>();
   readonly #unwatch = new Set<() => void>();
   readonly #letGoOfLiveness: () => void;
+  /** When threads that hold up a grace period were first found dead, in ms. */
+  readonly #deadSince = new Map<number, number>();
   #closed = false;
 
   private constructor(buffer: SharedArrayBuffer, memory: SharedMemory, { name, ...options }: AttachOptions) {
@@ -290,7 +294,19 @@ export class Shared {
 
   /** Threads that hold up a grace period for long, and that nobody watches, may be dead. */
   async #reapSuspects(threads: readonly number[]): Promise<void> {
-    for (const thread of threads) if (!this.#closed && (await this.isDead(thread)) === true) this.#reap(thread);
+    for (const thread of threads) {
+      if (this.#closed) return;
+      if ((await this.isDead(thread)) !== true) {
+        this.#deadSince.delete(thread);
+        continue;
+      }
+      // Not at once: on Deno the lock is free some time before the thread has stopped.
+      const since = this.#deadSince.get(thread) ?? performance.now();
+      this.#deadSince.set(thread, since);
+      if (performance.now() - since < SUSPECT_LINGER) continue;
+      this.#deadSince.delete(thread);
+      this.#reap(thread);
+    }
   }
 
   /**

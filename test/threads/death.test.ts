@@ -74,7 +74,8 @@ function slotsOf(shared: Shared, kind: number): number[] {
   return Array.from({ length: slotsUsed(memory) }, (_, index) => index).filter((index) => kindOf(memory.load(slotAddress(layout, index))) === kind);
 }
 
-test(`${KILLS} threads die at random instants, and nobody else is harmed`, async () => {
+test(`${KILLS} threads die at random instants, and nobody else is harmed`, async (t) => {
+  if (await exitComesEarly()) return t.skip("terminate() here does not tell when the thread has stopped: see README, Requirements");
   const seed = seedOf("death");
   const random = new Random(seed);
   const started = performance.now();
@@ -86,9 +87,6 @@ test(`${KILLS} threads die at random instants, and nobody else is harmed`, async
   const baseline = drained(shared);
   fillAll(shared, random);
 
-  // Nobody can tell of a thread that is terminated in the turn that attached it, where `exit` does not tell it.
-  const early = await exitComesEarly();
-  const kinds = KINDS.filter((kind) => !(early && kind === "attach"));
   const crew = new Crew(shared);
   const stalls = monitorEventLoopDelay({ resolution: 1 });
   const killed = Object.fromEntries(KINDS.map((kind) => [kind, 0])) as Record<Kind, number>;
@@ -106,7 +104,7 @@ test(`${KILLS} threads die at random instants, and nobody else is harmed`, async
     const liveAndDie = async (): Promise<void> => {
       while (born < KILLS) {
         const number = born++;
-        const kind = kinds[number % kinds.length] as Kind;
+        const kind = KINDS[number % KINDS.length] as Kind;
         const job: DeathJob = { kind, seed, number: number + 1, tag: FIRST_TAG + number };
         const hand = crew.start(victim, `victim ${number} (${kind})`, job, (threadId) => autopsy(shared, threadId));
         await crew.within(LIMIT, `${hand.name} to begin`, hand.begun);

@@ -27,7 +27,7 @@ import { ContextError } from "../errors.js";
 import { ReaderWord } from "../layout.js";
 import { tracepoints } from "../tracepoints.js";
 import type { Reader, ReadIndex } from "./flavor.js";
-import { nextSerial, serialOf } from "./read-index.js";
+import { foreignIndex, nextIndex } from "./read-index.js";
 import type { ReaderEvents, Site } from "./site.js";
 
 /** Operations between two looks at GP_SEQ: a load of it costs about as much as a lookup in a small table. */
@@ -42,7 +42,7 @@ export abstract class OnlineReader implements Reader {
   readonly #sequence: Address;
   readonly #seenWord: Address;
   readonly #events: ReaderEvents;
-  readonly #index = nextSerial(0);
+  readonly #index = nextIndex();
   #nesting = 0;
   /** Operations until the next look. */
   #left = OPERATIONS;
@@ -88,7 +88,10 @@ export abstract class OnlineReader implements Reader {
 
   begin(): number {
     if (this.seen === 0) this.#goOnline();
-    return this.#nesting++;
+    const before = this.#nesting;
+    // A constant, in the common case: a section need not wait for what the last one stored here.
+    this.#nesting = before === 0 ? 1 : before + 1;
+    return before;
   }
 
   endTo(before: number): void {
@@ -102,10 +105,11 @@ export abstract class OnlineReader implements Reader {
   }
 
   unlock(index: ReadIndex | undefined): void {
-    if (index !== undefined && serialOf(index) !== serialOf(this.#index)) throw foreignIndex();
-    if (this.#nesting === 0) throw new ContextError("ERR_UNBALANCED_UNLOCK", "readUnlock() without a readLock() before it in this thread.");
-    this.#nesting--;
-    if (this.#nesting === 0) this.exit();
+    if (index !== undefined && index !== this.#index) throw foreignIndex();
+    const nesting = this.#nesting;
+    if (nesting === 0) throw new ContextError("ERR_UNBALANCED_UNLOCK", "readUnlock() without a readLock() before it in this thread.");
+    this.#nesting = nesting === 1 ? 0 : nesting - 1;
+    if (nesting === 1) this.exit();
   }
 
   quiescent(): void {
@@ -181,8 +185,4 @@ export abstract class OnlineReader implements Reader {
       this.#events.sectionLeftOpen();
     }
   };
-}
-
-export function foreignIndex(): ContextError {
-  return new ContextError("ERR_FOREIGN_INDEX", "readUnlock(index) was given an index of another domain's readLock(), or none at all.");
 }

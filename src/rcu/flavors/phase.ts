@@ -41,8 +41,7 @@ import { ReaderWord } from "../layout.js";
 import { type Cookie, isPast } from "../sequence.js";
 import { tracepoints } from "../tracepoints.js";
 import type { Flavor, GracePeriods, Reader, ReadIndex } from "./flavor.js";
-import { foreignIndex } from "./online-reader.js";
-import { nextSerial, phaseOf, serialOf } from "./read-index.js";
+import { foreignIndex, nextIndex } from "./read-index.js";
 import type { Site } from "./site.js";
 
 /** Flips that a grace period needs. */
@@ -58,7 +57,8 @@ export class PhaseReader implements Reader {
   /** The counters, without asking shared memory. */
   readonly #locks: [number, number] = [0, 0];
   readonly #unlocks: [number, number] = [0, 0];
-  readonly #index = nextSerial(0);
+  /** Plus the phase that the section counts in, it is the section's index. */
+  readonly #index: number = nextIndex();
   /** Synchronous sections open; only the outermost is counted, in `#phase`. */
   #synchronous = 0;
   #phase = 0;
@@ -121,8 +121,8 @@ export class PhaseReader implements Reader {
   }
 
   unlock(index: ReadIndex | undefined): void {
-    if (index === undefined || serialOf(index) !== serialOf(this.#index)) throw foreignIndex();
-    const phase = phaseOf(index);
+    const phase = (index ?? Number.NaN) - this.#index;
+    if (phase !== 0 && phase !== 1) throw foreignIndex();
     if (this.#indexedIn[phase] === 0) {
       throw new ContextError("ERR_UNBALANCED_UNLOCK", "readUnlock(index) of a section that has ended: each index is given back once.");
     }

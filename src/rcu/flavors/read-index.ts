@@ -1,19 +1,18 @@
 /**
- * Read indexes: which reader of this thread gave it, and the phase it counts in, so that an index handed to another domain is seen for
- * nothing.
+ * Read indexes: each reader of this thread has two numbers that no other has, so that an index handed to another domain is seen for nothing. The phase
+ * flavor's sections take the one or the other, by the phase that they count in.
  *
  * Law table: this file owns no word.
  */
 
+import { ContextError } from "../errors.js";
 import type { ReadIndex } from "./flavor.js";
 
 let readers = 0;
 
-/** An index that no other reader of this thread has, with this phase. */
-export const nextSerial = (phase: number): ReadIndex => (++readers * 2 + phase) as ReadIndex;
+/** The first of a new reader's two. */
+export const nextIndex = (): ReadIndex => (2 * ++readers) as ReadIndex;
 
-/** The reader that an index is of. */
-export const serialOf = (index: ReadIndex): number => Math.floor(index / 2);
-
-/** The phase in it. */
-export const phaseOf = (index: ReadIndex): number => index % 2;
+export function foreignIndex(): ContextError {
+  return new ContextError("ERR_FOREIGN_INDEX", "readUnlock(index) was given an index of another domain's readLock(), or none at all.");
+}

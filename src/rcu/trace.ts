@@ -1,23 +1,28 @@
 /**
  * A trace: what the tracepoints say in this thread, as JSON that Perfetto and chrome://tracing open (the Trace Event Format).
  *
- * Each thread records itself; `mergeTraces` puts several together.
+ * Each thread records itself; `mergeTraces` puts several together. A grace period is shown as a span from where it was asked for to where it was first found to be
+ * over, often by another thread: so its end is seen in the merged trace only.
  *
  * Law table: this file owns no word.
  */
 
+import { notBefore } from "./sequence.js";
 import { type Tracepoint, type TracepointName, tracepoints } from "./tracepoints.js";
 
 /** An event of the Trace Event Format; times in microseconds. */
-interface TraceEvent {
+export interface TraceEvent {
   readonly name: string;
   readonly cat: "rcu";
-  /** i: an instant; b and e: begin and end of what overlaps others; X: something with a duration; M: metadata. */
-  readonly ph: "i" | "b" | "e" | "X" | "M" | "C";
+  /** i: an instant; b and e: begin and end of what may overlap others; X: something with a duration; M: metadata. */
+  readonly ph: "i" | "b" | "e" | "X" | "M";
   readonly ts: number;
   readonly pid: number;
   readonly tid: number;
-  readonly [more: string]: unknown;
+  readonly id?: string;
+  readonly dur?: number;
+  readonly s?: "t";
+  readonly args?: Readonly<Record<string, unknown>>;
 }
 
 /** What Perfetto opens. */
@@ -58,26 +63,22 @@ export class Trace {
     this.#stop.push(() => tracepoint.unsubscribe(listener));
   }
 
-  #add(event: TracepointName, message: Record<string, unknown>): void {
+  #add(event: TracepointName, args: Record<string, unknown>): void {
     if (this.#events.length >= MOST_EVENTS) {
       this.dropped++;
       return;
     }
-    const span = `domain ${String(message["domain"])}, grace period ${String(message["sequence"])}`;
-    // Begun here and ended, perhaps, in another thread: the id joins them.
-    if (event === "gracePeriodStart" || event === "gracePeriodEnd") {
-      const id = `${String(message["domain"])}:${String(message["sequence"])}`;
-      this.#events.push({ ...this.#base(span, event === "gracePeriodStart" ? "b" : "e"), id, args: message });
-    } else if (event === "callbacksRun") {
-      const dur = (message["milliseconds"] as number) * 1000;
-      const base = this.#base(event, "X");
-      this.#events.push({ ...base, ts: base.ts - dur, dur, args: message });
-    } else this.#events.push({ ...this.#base(event, "i"), s: "t", args: message });
+    const instant: TraceEvent = { ...this.#base(event, "i"), s: "t", args };
+    if (event !== "callbacksRun") this.#events.push(instant);
+    else {
+      const dur = (args.milliseconds as number) * 1000;
+      this.#events.push({ ...this.#base(event, "X"), ts: instant.ts - dur, dur, args });
+    }
   }
 
   /** What was recorded so far. */
   get trace(): ChromeTrace {
-    return { traceEvents: [...this.#events], displayTimeUnit: "ms" };
+    return mergeTraces([{ traceEvents: [...this.#events], displayTimeUnit: "ms" }]);
   }
 
   /** Record no more. Gives what was recorded. */
@@ -89,5 +90,28 @@ export class Trace {
 
 /** The traces of several threads in one. */
 export function mergeTraces(traces: readonly ChromeTrace[]): ChromeTrace {
-  return { traceEvents: traces.flatMap(({ traceEvents }) => traceEvents).sort((a, b) => a.ts - b.ts), displayTimeUnit: "ms" };
+  const events = traces.flatMap(({ traceEvents }) => traceEvents.filter(({ ph }) => ph !== "b" && ph !== "e")).sort((a, b) => a.ts - b.ts);
+  return { traceEvents: [...events, ...spans(events)].sort((a, b) => a.ts - b.ts), displayTimeUnit: "ms" };
+}
+
+/** Grace periods from their start to the first event that says that it, or a later one, is over. */
+function spans(events: readonly TraceEvent[]): TraceEvent[] {
+  const open = new Map<unknown, TraceEvent[]>();
+  const found: TraceEvent[] = [];
+  for (const event of events) {
+    const { domain, sequence } = event.args ?? {};
+    if (event.name === "gracePeriodStart") open.set(domain, [...(open.get(domain) ?? []), event]);
+    if (event.name !== "gracePeriodEnd") continue;
+    const isOver = ({ args }: TraceEvent): boolean => notBefore(sequence as number, args?.sequence as number);
+    const begun = open.get(domain) ?? [];
+    open.set(
+      domain,
+      begun.filter((start) => !isOver(start)),
+    );
+    for (const start of begun.filter(isOver)) {
+      const span = { ...start, name: `grace period of domain ${String(domain)}`, id: `${String(domain)}:${String(start.args?.sequence)}:${start.tid}` };
+      found.push({ ...span, ph: "b" }, { ...span, ph: "e", ts: event.ts });
+    }
+  }
+  return found;
 }

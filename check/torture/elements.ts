@@ -38,7 +38,7 @@ export class ElementReader {
     const t = this.#t;
     t.self.step(Step.LONG_SECTION);
     t.begin("section over several turns");
-    t.domain.readLock();
+    const index = t.domain.readLock();
     const held = this.#hold();
     for (let turns = t.random.below(4); turns >= 0; turns--) {
       await sleep(t.random.below(8));
@@ -46,14 +46,14 @@ export class ElementReader {
       t.domain.quiescent(); // is none in here
     }
     if (held !== undefined) this.#check(held);
-    t.domain.readUnlock();
+    t.domain.readUnlock(index);
   }
 
   #section(what: string, milliseconds: number, depth: number): void {
     const t = this.#t;
     if (milliseconds > 0) t.self.step(Step.LONG_SECTION);
     t.begin(what);
-    t.domain.readLock();
+    const index = t.domain.readLock();
     const cookie = t.oneIn(24) ? t.checkedCookie() : undefined;
     const held = this.#hold();
     if (held !== undefined) {
@@ -65,7 +65,7 @@ export class ElementReader {
       this.#check(held);
     }
     cookie?.notYet();
-    t.domain.readUnlock();
+    t.domain.readUnlock(index);
     if (cookie !== undefined && t.oneIn(80)) {
       t.self.step(Step.SYNC);
       t.domain.synchronizeSync();

@@ -3,7 +3,6 @@
 import type { IntervalMap, Shared } from "../../src/index.js";
 import { type TextMap, textMap, type U32Map, type U128Map, u32Map, u128Map, type Versioned, type VersionedView } from "../support/maps.js";
 
-export const FLAVORS = ["event-loop"] as const;
 export const STRUCTURES = ["rcu", "intervalMap"] as const;
 export type Structure = (typeof STRUCTURES)[number];
 

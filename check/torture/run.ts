@@ -69,7 +69,8 @@ export class Run {
     this.#say = say;
     this.#random = new Random(options.seed);
     this.#rounds = new Rounds(options.threads);
-    this.#shared = Shared.create({ bytes: 64 * 2 ** 20, slots: 4 * options.threads + 24 });
+    const { flavor, threads } = options;
+    this.#shared = Shared.create({ bytes: 64 * 2 ** 20, slots: 4 * threads + 24, flavor, fanOut: 2 });
   }
 
   /** Run until the time is over or the signal is aborted. */

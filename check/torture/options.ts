@@ -1,7 +1,7 @@
 /** The command line of `npm run torture`. */
 
-import { flag, numberOf, oneOf, text, type Values } from "../command.js";
 import { FLAVORS, type FlavorName } from "../../src/rcu/flavors/flavor.js";
+import { flag, numberOf, oneOf, text, type Values } from "../command.js";
 import { STRUCTURES, type Structure } from "./job.js";
 
 const HELP = `Usage: npm run torture -- [options]

@@ -11,17 +11,21 @@ import { SharedMemory } from "../../src/memory/memory.js";
 import { SlotWord } from "../../src/memory/slot.js";
 import { EventCount } from "../../src/rcu/event-count.js";
 import { EventLoopPeriods } from "../../src/rcu/flavors/event-loop.js";
-import { PhasePeriods } from "../../src/rcu/flavors/phase.js";
-import { TreePeriods } from "../../src/rcu/flavors/tree.js";
-import { DomainWord } from "../../src/rcu/layout.js";
+import { PhasePeriods, PhaseReader } from "../../src/rcu/flavors/phase.js";
+import { TreePeriods, TreeReader } from "../../src/rcu/flavors/tree.js";
+import { TreeNodes } from "../../src/rcu/flavors/tree-nodes.js";
+import { DomainWord, domainRoot } from "../../src/rcu/layout.js";
 import type { Random } from "../support/seed.js";
 
 /** Accesses between two delays, on the average. */
 const ACCESSES = 30_000;
-/** Loads of the grace-period sequence between two delays: what follows one may be the store that makes a reader online. */
+/** Loads of a grace-period sequence between two delays: what follows one may be the store that makes a reader online, or counts it in a phase. */
 const SEQUENCE_LOADS = 300;
 /** Grace periods begun or looked at, of which one is delayed in its midst. */
 const PERIODS = 12;
+/** Works on the nodes of a tree (set-up, report, scan), and sections of the phase flavor that begin or end, of which one is delayed in its midst. */
+const NODE_WORKS = 12;
+const PHASE_SECTIONS = 3000;
 /** Transfers of objects (slot.ts: INTENT, REFILL_MASK), of which one is delayed in its midst, where its thread may be killed. */
 const TRANSFERS = 6;
 
@@ -42,11 +46,11 @@ export function injectDelays(random: Random, layoutIfKnown: () => Layout | undef
     fuse = random.below(2 * ACCESSES);
     pause(random);
   };
-  const soon = (): void => {
-    if (random.below(PERIODS) === 0) fuse = random.below(8);
+  const soon = (times = PERIODS): void => {
+    if (random.below(times) === 0) fuse = random.below(8);
   };
   let layout: Layout | undefined;
-  let sequence: Address | undefined;
+  let sequences: readonly Address[] = [];
   const beginsTransfer = (address: Address): boolean => {
     if (layout === undefined || address < layout.slotTable || address >= layout.slotTable + layout.slots * layout.slotWords) return false;
     const word = (address - layout.slotTable) % layout.slotWords;
@@ -59,9 +63,10 @@ export function injectDelays(random: Random, layoutIfKnown: () => Layout | undef
     const value = load.call(this, address);
     if (layout === undefined) {
       layout = layoutIfKnown();
-      if (layout !== undefined) sequence = field(layout.root, DomainWord.GP_SEQ);
+      const known = layout;
+      if (known !== undefined) sequences = Array.from({ length: 2 }, (_, domain) => field(domainRoot(known, domain), DomainWord.GP_SEQ));
     }
-    if (address === sequence && random.below(SEQUENCE_LOADS) === 0) pause(random);
+    if ((address === sequences[0] || address === sequences[1]) && random.below(SEQUENCE_LOADS) === 0) pause(random);
     return value;
   };
   SharedMemory.prototype.store = function (address, value) {
@@ -101,6 +106,38 @@ export function injectDelays(random: Random, layoutIfKnown: () => Layout | undef
       return isOver.call(this, cookie);
     };
   }
+  const { setUp, report, scan } = TreeNodes.prototype;
+  TreeNodes.prototype.setUp = function (...what) {
+    soon(NODE_WORKS);
+    setUp.apply(this, what);
+  };
+  TreeNodes.prototype.report = function (...what) {
+    soon(NODE_WORKS);
+    return report.apply(this, what);
+  };
+  TreeNodes.prototype.scan = function (...what) {
+    soon(NODE_WORKS);
+    scan.apply(this, what);
+  };
+  const { look } = TreeReader.prototype;
+  TreeReader.prototype.look = function () {
+    soon(NODE_WORKS);
+    return look.call(this);
+  };
+  // A reader held up between its load of GP_SEQ and its count counts in a phase that drains.
+  const { lock, unlock, begin } = PhaseReader.prototype;
+  PhaseReader.prototype.lock = function () {
+    if (random.below(PHASE_SECTIONS) === 0) fuse = 1;
+    return lock.call(this);
+  };
+  PhaseReader.prototype.begin = function () {
+    if (random.below(PHASE_SECTIONS) === 0) fuse = 1;
+    return begin.call(this);
+  };
+  PhaseReader.prototype.unlock = function (index) {
+    if (random.below(PHASE_SECTIONS) === 0) fuse = random.below(3);
+    unlock.call(this, index);
+  };
   const { announceSleep } = EventCount.prototype;
   EventCount.prototype.announceSleep = function () {
     soon();

@@ -8,19 +8,30 @@
 
 import { type Address, field, NULL } from "../../src/memory/address.js";
 import { sleep } from "../support/watchdog.js";
-import { ELEMENT_BYTES, Element, PIPE_LENGTH, ROW } from "./job.js";
+import { ELEMENT_BYTES, Element, PIPE_LENGTH } from "./job.js";
+import type { Place } from "./place.js";
 import { PIPE_BUCKETS } from "./tally.js";
 import { Step, type Thread } from "./thread.js";
+import { Waits } from "./waits.js";
 
 /** Elements that an updater has in the pipe at most. */
 const MOST_IN_PIPE = 150;
+/** Sections that one reader has open at once, over turns. */
+const MOST_OVERLAPPING = 4;
+
+interface Held {
+  readonly element: Address;
+  readonly generation: number;
+}
 
 /** Reads elements. */
 export class ElementReader {
   readonly #t: Thread;
+  readonly #place: Place;
 
-  constructor(thread: Thread) {
+  constructor(thread: Thread, place: Place) {
     this.#t = thread;
+    this.#place = place;
   }
 
   /** One section, of one of the kinds. */
@@ -30,69 +41,133 @@ export class ElementReader {
     if (kind === 0) this.#section("long section", t.random.from(1, 12), 0);
     else if (kind === 1 && t.oneIn(40)) this.#section("very long section", t.random.from(50, 300), 0);
     else if (kind < 200) this.#section("nested sections", 0, t.random.from(1, 6));
+    else if (kind < 260) this.#overlapping();
     else this.#section("section", 0, 0);
   }
 
-  /** A section that stays open over turns of the event loop. */
+  /** A section that stays open over turns of the event loop; in a phase domain several, that end in any order, beside what the thread does otherwise. */
   async readOverTurns(): Promise<void> {
     const t = this.#t;
     t.self.step(Step.LONG_SECTION);
-    t.begin("section over several turns");
-    t.domain.readLock();
+    t.begin(`${this.#place.name}: sections over several turns`);
+    const many = this.#place.domain.flavor === "phase" ? t.random.from(1, MOST_OVERLAPPING) : 1;
+    await Promise.all(Array.from({ length: many }, () => this.#overTurns()));
+  }
+
+  async #overTurns(): Promise<void> {
+    const t = this.#t;
+    const { domain } = this.#place;
+    const phase = domain.flavor === "phase";
+    if (phase && t.oneIn(2)) {
+      await domain.readAsync(() => this.#turns(domain));
+      return;
+    }
+    const index = domain.readLock();
+    await this.#turns(domain);
+    domain.readUnlock(index);
+  }
+
+  async #turns(domain: Place["domain"]): Promise<void> {
+    const t = this.#t;
     const held = this.#hold();
+    let open = true;
+    // Such a section is not the whole thread's: a grace period may be waited for beside it, and must wait for it.
+    if (domain.flavor === "phase" && t.oneIn(3)) {
+      t.outstanding++;
+      void domain.synchronize({ expedited: t.oneIn(4) }).then(() => {
+        t.outstanding--;
+        if (open) t.fail("pipe", "synchronize(), called in a section that may be suspended, resolved before that section ended");
+      });
+    }
     for (let turns = t.random.below(4); turns >= 0; turns--) {
       await sleep(t.random.below(8));
       t.segment("another turn");
-      t.domain.quiescent(); // is none in here
+      domain.quiescent(); // is none in here
     }
     if (held !== undefined) this.#check(held);
-    t.domain.readUnlock();
+    open = false;
+  }
+
+  /**
+   * A reader that sleeps in the side domain until the main one has had a grace period: would it hold that up, neither would ever end.
+   */
+  async readWhile(other: Place): Promise<void> {
+    const t = this.#t;
+    t.self.step(Step.LONG_SECTION);
+    t.begin(`${this.#place.name}: a section for a grace period of ${other.name}`);
+    await this.#place.domain.readAsync(async () => {
+      const held = this.#hold();
+      await other.domain.synchronize({ expedited: t.oneIn(4) });
+      t.segment("which is over");
+      if (t.oneIn(4)) await sleep(t.random.from(1, 60));
+      if (held !== undefined) this.#check(held);
+    });
   }
 
   #section(what: string, milliseconds: number, depth: number): void {
     const t = this.#t;
+    const { domain } = this.#place;
     if (milliseconds > 0) t.self.step(Step.LONG_SECTION);
     t.begin(what);
-    t.domain.readLock();
-    const cookie = t.oneIn(24) ? t.checkedCookie() : undefined;
+    const index = domain.readLock();
+    const cookie = t.oneIn(24) ? t.checkedCookie(domain) : undefined;
     const held = this.#hold();
     if (held !== undefined) {
       for (let i = 0; i < depth; i++) this.#nested(held, t.random.below(3));
       for (const ends = performance.now() + milliseconds; milliseconds > 0 && performance.now() < ends; ) {
         if (t.memory.load(field(held.element, Element.GENERATION)) !== held.generation) break;
-        t.domain.quiescent();
+        domain.quiescent();
       }
       this.#check(held);
     }
     cookie?.notYet();
-    t.domain.readUnlock();
+    domain.readUnlock(index);
     if (cookie !== undefined && t.oneIn(80)) {
       t.self.step(Step.SYNC);
-      t.domain.synchronizeSync();
+      domain.synchronizeSync();
       cookie.now();
     }
     if (milliseconds > 0) t.self.step(Step.TURN);
   }
 
-  /** An inner section's end must not end the outer one. */
-  #nested(held: { element: Address; generation: number }, deeper: number): void {
+  /** Two sections, of which the first ends first. */
+  #overlapping(): void {
     const t = this.#t;
-    t.segment(`nested, ${deeper} deeper`);
-    t.domain.read(() => {
-      t.domain.dereference(t.pointer(0));
-      if (deeper > 0) this.#nested(held, deeper - 1);
-    });
-    t.domain.quiescent();
+    const { domain } = this.#place;
+    t.begin("overlapping sections");
+    const first = domain.readLock();
+    const older = this.#hold();
+    const second = domain.readLock();
+    const newer = this.#hold();
+    if (older !== undefined) this.#check(older);
+    domain.readUnlock(first);
+    t.segment("the first has ended");
+    domain.quiescent();
+    domain.read(() => domain.dereference(t.random.pick(this.#place.all)));
+    if (newer !== undefined) this.#check(newer);
+    domain.readUnlock(second);
   }
 
-  #hold(): { element: Address; generation: number } | undefined {
+  /** An inner section's end must not end the outer one. */
+  #nested(held: Held, deeper: number): void {
     const t = this.#t;
-    const element = t.domain.dereference(t.pointer(t.random.below(ROW * t.job.seats)));
+    const { domain } = this.#place;
+    t.segment(`nested, ${deeper} deeper`);
+    domain.read(() => {
+      domain.dereference(this.#place.all[0] as Address);
+      if (deeper > 0) this.#nested(held, deeper - 1);
+    });
+    domain.quiescent();
+  }
+
+  #hold(): Held | undefined {
+    const t = this.#t;
+    const element = this.#place.domain.dereference(t.random.pick(this.#place.all));
     if (element === NULL) return undefined;
     return { element, generation: t.memory.load(field(element, Element.GENERATION)) };
   }
 
-  #check({ element, generation }: { element: Address; generation: number }): void {
+  #check({ element, generation }: Held): void {
     const t = this.#t;
     const now = t.memory.load(field(element, Element.GENERATION));
     const pipe = t.memory.load(field(element, Element.PIPE));
@@ -108,51 +183,62 @@ export class ElementReader {
 /** Replaces elements, and sees them through their grace periods in every way there is. */
 export class ElementUpdater {
   readonly #t: Thread;
-  readonly #row: readonly number[];
+  readonly #place: Place;
+  readonly #waits: Waits;
   #pending: Address[] = [];
   #inPipe = 0;
 
-  constructor(thread: Thread) {
+  constructor(thread: Thread, place: Place) {
     this.#t = thread;
-    this.#row = Array.from({ length: ROW }, (_, i) => thread.job.seat * ROW + i);
-  }
-
-  /** What the dead had published is removed first: nobody can be left to think it is still theirs. */
-  begin(): void {
-    const t = this.#t;
-    const removed = this.#row.map((index) => t.memory.exchange(t.pointer(index), NULL) as Address).filter((element) => element !== NULL);
-    for (const element of removed) t.memory.add(field(element, Element.PIPE), 1);
-    t.bury((block) => {
-      if (removed.includes(block)) t.memory.add(field(block, Element.PIPE), 1);
-      this.#wipe(block);
-    });
+    this.#place = place;
+    this.#waits = new Waits(thread, place);
   }
 
   update(): void {
     const t = this.#t;
     if (this.#inPipe < MOST_IN_PIPE) {
-      const index = t.random.pick(this.#row);
+      const pointer = t.random.pick(this.#place.own);
       const element = this.#make();
       if (element !== NULL) {
-        const old = t.memory.load(t.pointer(index)) as Address;
-        t.domain.assignPointer(t.pointer(index), element);
+        const old = this.#publish(pointer, element);
         if (old !== NULL) this.#remove(old);
         t.counts.updates++;
       }
     }
-    if (t.oneIn(3)) this.#waitSomehow();
+    this.#waits.poll();
+    if (t.oneIn(3)) this.#wait();
+  }
+
+  /** In one of the ways; only this thread stores the pointer. */
+  #publish(pointer: Address, element: Address): Address {
+    const { domain } = this.#place;
+    switch (this.#t.random.below(4)) {
+      case 0:
+        return domain.replacePointer(pointer, element);
+      case 1:
+        return domain.exchangePointer(pointer, element);
+      case 2:
+        return domain.compareExchangePointer(pointer, domain.accessPointer(pointer), element);
+      default: {
+        const old = domain.accessPointer(pointer);
+        domain.assignPointer(pointer, element);
+        return old;
+      }
+    }
   }
 
   /** Take everything back. */
   async end(): Promise<void> {
     const t = this.#t;
-    for (const index of this.#row) {
-      const old = t.memory.exchange(t.pointer(index), NULL) as Address;
+    for (const pointer of this.#place.own) {
+      const old = t.memory.exchange(pointer, NULL) as Address;
       if (old !== NULL) this.#remove(old);
     }
     while (this.#inPipe > 0) {
       t.self.step(Step.DRAIN);
-      this.#waitSomehow();
+      this.#waits.poll();
+      this.#wait();
+      await this.#place.domain.barrier(); // hurries those that may be late
       await sleep(0);
     }
   }
@@ -161,55 +247,39 @@ export class ElementUpdater {
     const t = this.#t;
     const element = t.heap.kmalloc(ELEMENT_BYTES, t.job.tag);
     if (element === NULL) return NULL;
-    this.#wipe(element); // whoever still holds what this memory was must see it
+    wipe(t, element); // whoever still holds what this memory was must see it
     t.memory.store(field(element, Element.PIPE), 0);
+    t.memory.store(field(element, Element.HEAD), 0);
     t.memory.store(field(element, Element.GENERATION), t.tally.nextVersion());
     return element;
-  }
-
-  #wipe(element: Address): void {
-    this.#t.memory.store(field(element, Element.GENERATION), 0);
   }
 
   #remove(element: Address): void {
     const t = this.#t;
     t.memory.add(field(element, Element.PIPE), 1);
-    if (t.oneIn(5)) {
-      t.domain.retire(element);
-      return;
+    if (t.oneIn(5)) this.#place.domain.retire(element);
+    else if (t.oneIn(100)) {
+      t.self.step(Step.SYNC);
+      this.#place.domain.retireSync(element);
+      t.self.step(Step.TURN);
+    } else {
+      this.#pending.push(element);
+      this.#inPipe++;
     }
-    this.#pending.push(element);
-    this.#inPipe++;
   }
 
-  /** One grace period for all that wait for one, by one of the primitives. */
-  #waitSomehow(): void {
-    const t = this.#t;
+  /** One grace period for all that wait for one. */
+  #wait(): void {
     const batch = this.#pending;
     if (batch.length === 0) return;
     this.#pending = [];
-    const cookie = t.checkedCookie();
+    const cookie = this.#t.checkedCookie(this.#place.domain);
     const over = (): void => {
       cookie.now();
       for (const element of batch) this.#oneMore(element);
     };
-    switch (t.random.below(3)) {
-      case 0:
-        t.self.step(Step.SYNC);
-        t.domain.synchronizeSync();
-        t.self.step(Step.TURN);
-        over();
-        break;
-      case 1:
-        t.outstanding++;
-        void t.domain.synchronize().then(() => {
-          t.outstanding--;
-          over();
-        });
-        break;
-      default:
-        t.call(over);
-    }
+    const heads = batch.map((element) => field(element, Element.HEAD));
+    this.#waits.somehow(heads, over);
   }
 
   #oneMore(element: Address): void {
@@ -219,7 +289,22 @@ export class ElementUpdater {
       return;
     }
     this.#inPipe--;
-    this.#wipe(element);
+    wipe(t, element);
     t.heap.kfree(element);
   }
+}
+
+/** Whoever still holds it must see it. */
+function wipe(t: Thread, element: Address): void {
+  t.memory.store(field(element, Element.GENERATION), 0);
+}
+
+/** What the dead of this seat had published is removed first, so that nobody can be left to think it is still theirs; then all they had is freed. */
+export function buryElements(t: Thread, places: readonly Place[]): void {
+  const removed = places.flatMap(({ own }) => own.map((pointer) => t.memory.exchange(pointer, NULL) as Address)).filter((element) => element !== NULL);
+  for (const element of removed) t.memory.add(field(element, Element.PIPE), 1);
+  t.bury((block) => {
+    if (removed.includes(block)) t.memory.add(field(block, Element.PIPE), 1);
+    wipe(t, block);
+  });
 }

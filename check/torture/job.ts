@@ -3,7 +3,6 @@
 import type { IntervalMap, Shared } from "../../src/index.js";
 import { type TextMap, textMap, type U32Map, type U128Map, u32Map, u128Map, type Versioned, type VersionedView } from "../support/maps.js";
 
-export const FLAVORS = ["event-loop"] as const;
 export const STRUCTURES = ["rcu", "intervalMap"] as const;
 export type Structure = (typeof STRUCTURES)[number];
 
@@ -19,15 +18,16 @@ export interface TortureJob {
   readonly tag: number;
   /** Tags of those who died in this seat, whose blocks this thread has to free. */
   readonly graves: readonly number[];
-  /** Address of the published pointers, `ROW` for each seat. */
+  /** Address of the published pointers, `ROW` for each seat in each place. */
   readonly pointers: number;
   readonly tally: SharedArrayBuffer;
+  readonly ledger: SharedArrayBuffer;
   readonly history: SharedArrayBuffer;
   /** Grace periods are a no-op: the run must fail. */
   readonly busted: boolean;
 }
 
-/** Pointers of each seat; only its own updater stores them. */
+/** Pointers of each seat in a place; only its own updater stores them. */
 export const ROW = 2;
 
 /** Every third seat updates, the first one always. */
@@ -39,6 +39,8 @@ export const Element = {
   PIPE: 0,
   /** Different for every use of the memory, never 0; wiped when it is freed. */
   GENERATION: 1,
+  /** An embedded head, for callHead: two words. */
+  HEAD: 2,
 } as const;
 export const ELEMENT_BYTES = 96;
 

@@ -1,7 +1,8 @@
 /** The command line of `npm run torture`. */
 
+import { FLAVORS, type FlavorName } from "../../src/rcu/flavors/flavor.js";
 import { flag, numberOf, oneOf, text, type Values } from "../command.js";
-import { FLAVORS, STRUCTURES, type Structure } from "./job.js";
+import { STRUCTURES, type Structure } from "./job.js";
 
 const HELP = `Usage: npm run torture -- [options]
 
@@ -9,7 +10,7 @@ Threads read, update, come, go and die at random over the shipped code, with del
 the Linux kernel's rcutorture). A line each second on stderr; a stall names the thread that holds up grace periods; the first failure
 prints what its reader's section did.
 
-  --flavor event-loop        the flavor of read-copy-update; there is one so far
+  --flavor event-loop|phase|tree   the flavor of read-copy-update (default event-loop); a tree has 2 children a node, so that it has several levels
   --structure rcu            elements published, removed, and freed after ${"`synchronize`, `synchronizeSync`, `call`, `retire`"} (default)
   --structure intervalMap    interval maps: lookups, versions, and the history of exact lookups (linearizability)
   --seconds N                how long (default 10)
@@ -26,7 +27,7 @@ Exit status: 0 when nothing was wrong (no error, no stall, nothing leaked, no in
 Ctrl-C ends the run early, with its summary.`;
 
 export interface Options {
-  readonly flavor: (typeof FLAVORS)[number];
+  readonly flavor: FlavorName;
   readonly structure: Structure;
   readonly seconds: number;
   readonly threads: number;

@@ -12,8 +12,10 @@ import { drained, settle } from "../support/settle.js";
 import { sleep, until, within } from "../support/watchdog.js";
 import { Rounds } from "./history.js";
 import { type Maps, openMaps, ROW } from "./job.js";
+import { Ledger } from "./ledger.js";
 import { fillMaps } from "./maps.js";
 import type { Options } from "./options.js";
+import { PLACES } from "./place.js";
 import { Seats } from "./seats.js";
 import { StallWatch } from "./stall.js";
 import { Tally } from "./tally.js";
@@ -54,6 +56,7 @@ export class Run {
   readonly #random: Random;
   readonly #say: (line: string) => void;
   readonly #tally = new Tally();
+  readonly #ledger = new Ledger();
   readonly #rounds: Rounds;
   readonly #started = performance.now();
   #shared: Shared;
@@ -69,7 +72,8 @@ export class Run {
     this.#say = say;
     this.#random = new Random(options.seed);
     this.#rounds = new Rounds(options.threads);
-    this.#shared = Shared.create({ bytes: 64 * 2 ** 20, slots: 4 * options.threads + 24 });
+    const { flavor, threads } = options;
+    this.#shared = Shared.create({ bytes: 64 * 2 ** 20, slots: 4 * threads + 24, flavor, fanOut: 2 });
   }
 
   /** Run until the time is over or the signal is aborted. */
@@ -79,16 +83,17 @@ export class Run {
     process.on("uncaughtException", fault);
     try {
       const baseline = await this.#baseline();
-      const pointers = this.#shared.domain.arena.heap.kmalloc(4 * ROW * threads);
-      for (let i = 0; i < ROW * threads; i++) this.#shared.domain.arena.memory.store(field(pointers, i), NULL);
+      const words = PLACES.length * ROW * threads;
+      const pointers = this.#shared.domain.arena.heap.kmalloc(4 * words);
+      for (let i = 0; i < words; i++) this.#shared.domain.arena.memory.store(field(pointers, i), NULL);
       const crew = new Crew(this.#shared);
       const { buffer } = this.#tally;
-      const orders = { structure, seats: threads, seed, pointers, tally: buffer, history: this.#rounds.buffer, busted };
+      const orders = { structure, seats: threads, seed, pointers, tally: buffer, ledger: this.#ledger.buffer, history: this.#rounds.buffer, busted };
       const seats = new Seats(crew, this.#shared, orders, (what) => this.#tally.fail("hung", what));
-      const watch = new StallWatch(this.#shared.domain);
-      await this.#torture(crew, seats, watch, signal);
+      const watches = [this.#shared.domain, this.#shared.phaseDomain("side")].map((domain) => new StallWatch(domain));
+      await this.#torture(crew, seats, watches, signal);
       const seconds = (performance.now() - this.#started) / 1000;
-      return await this.#end(seats, crew, watch, pointers, baseline, seconds);
+      return await this.#end(seats, crew, watches, pointers, baseline, seconds);
     } finally {
       process.off("uncaughtException", fault);
       this.#shared.close();
@@ -102,6 +107,7 @@ export class Run {
       fillMaps(maps, this.#random);
       this.#shared = await settle(this.#shared, Object.values(maps));
     }
+    this.#shared.phaseDomain("side");
     const { used } = drained(this.#shared);
     if (this.#options.structure === "intervalMap") {
       this.#maps = openMaps(this.#shared);
@@ -110,11 +116,11 @@ export class Run {
     return used;
   }
 
-  async #torture(crew: Crew, seats: Seats, watch: StallWatch, signal: AbortSignal): Promise<void> {
+  async #torture(crew: Crew, seats: Seats, watches: readonly StallWatch[], signal: AbortSignal): Promise<void> {
     const over = this.#untilOver(signal);
     const all = seats.run();
     const chores = [this.#killNow(seats), this.#stutter(), this.#progress(seats)];
-    const watching = this.#watchAll(crew, seats, watch);
+    const watching = this.#watchAll(crew, seats, watches);
     await over;
     this.#stopping = true;
     seats.stop();
@@ -174,15 +180,16 @@ export class Run {
     }
   }
 
-  async #watchAll(crew: Crew, seats: Seats, watch: StallWatch): Promise<void> {
+  async #watchAll(crew: Crew, seats: Seats, watches: readonly StallWatch[]): Promise<void> {
     const { memory, layout } = this.#shared.domain.arena;
     const beats = new Map<number, { beats: number; at: number }>();
     while (!this.#ended) {
       await sleep(10);
       if (this.#options.structure === "intervalMap" && !this.#stopping) this.#rounds.step(seats.lives(), seats.isGone, this.#tally);
       if (this.#random.below(20) === 0) memory.notify(field(layout.root, DomainWord.WANTED));
-      const stall = watch.look((thread) => seats.nameOf(thread));
-      if (stall !== undefined) {
+      for (const watch of watches) {
+        const stall = watch.look((thread) => seats.nameOf(thread));
+        if (stall === undefined) continue;
         this.#stalls++;
         const report = `${stall}\n${crew.describe()}\n(steps: ${Object.entries(Step).flat().join(" ")})`;
         this.#say(`STALL: ${report}`);
@@ -234,7 +241,7 @@ export class Run {
 
   // The end ----------------------------------------------------------------------------------------------
 
-  async #end(seats: Seats, crew: Crew, watch: StallWatch, pointers: Address, baseline: number, seconds: number): Promise<Result> {
+  async #end(seats: Seats, crew: Crew, watches: readonly StallWatch[], pointers: Address, baseline: number, seconds: number): Promise<Result> {
     const tally = this.#tally;
     let violations: string[] = [];
     let leaked = 0;
@@ -273,7 +280,7 @@ export class Run {
       callbacks: tally.callbacks,
       histories: this.#rounds.checked,
       operations: this.#rounds.operations,
-      longestGracePeriod: Math.round(watch.longest),
+      longestGracePeriod: Math.round(Math.max(...watches.map(({ longest }) => longest))),
       firstFailure: tally.firstFailure ?? null,
     };
   }
@@ -283,6 +290,10 @@ export class Run {
     const { heap } = this.#shared.domain.arena;
     const { graves } = seats;
     for (const tag of graves) for (const block of heap.ownedBy(tag)) heap.kfree(block);
+    for (const { thread, killed } of seats.gone) {
+      const wrong = this.#ledger.atEnd(thread, killed);
+      if (wrong !== undefined) this.#tally.fail("callback lost", wrong);
+    }
     for (const tag of seats.tags) {
       const left = heap.ownedBy(tag);
       if (left.length > 0) this.#tally.fail("not back", `${left.length} blocks of tag ${tag} were never freed: ${left.slice(0, 10).join(", ")}`);

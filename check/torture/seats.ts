@@ -32,6 +32,8 @@ export class Seats {
   /** By seat: tags of the dead that nobody has been known to see to. */
   readonly #graves: number[][];
   readonly #gone = new Set<number>();
+  /** Threads that have ended. */
+  readonly gone: { readonly thread: number; readonly killed: boolean }[] = [];
   readonly #names = new Map<number, string>();
   #born = 0;
   #stopping = false;
@@ -75,6 +77,7 @@ export class Seats {
       );
       await hand.gone;
       this.#gone.add(number);
+      this.gone.push({ thread: hand.threadId, killed: life.killed });
       this.#lives[seat] = undefined;
       // Its blocks may be freed by others only once its slot is drained: until then one may be half given back.
       for (const late = performance.now() + REAPED; this.#isAttached(hand.threadId); await sleep(1)) {

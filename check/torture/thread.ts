@@ -7,17 +7,18 @@ import { Shared, TooManyThreadsError } from "../../src/index.js";
 import { type Address, field } from "../../src/memory/address.js";
 import type { Heap } from "../../src/memory/heap.js";
 import type { Memory } from "../../src/memory/memory.js";
-import type { Domain } from "../../src/rcu/domain.js";
-import type { GracePeriods } from "../../src/rcu/flavors/flavor.js";
+import type { CallOptions, Domain } from "../../src/rcu/domain.js";
 import { DomainWord } from "../../src/rcu/layout.js";
 import type { AttachedSelf } from "../support/hand.js";
 import { Random } from "../support/seed.js";
 import { sleep } from "../support/watchdog.js";
 import { type Maps, openMaps, type TortureJob } from "./job.js";
+import type { Ledger } from "./ledger.js";
+import type { Place } from "./place.js";
 import { type ErrorKind, ownCounts, type Tally } from "./tally.js";
 
 /** Steps that the watchdog and the report of a stall show: what a thread is doing. */
-export const Step = { PAUSE: 0, TURN: 1, LONG_SECTION: 2, SYNC: 3, STORM: 4, FLOOD: 5, HISTORY: 6, BURY: 7, DRAIN: 8, UPDATE: 9 } as const;
+export const Step = { PAUSE: 0, TURN: 1, LONG_SECTION: 2, SYNC: 3, STORM: 4, FLOOD: 5, HISTORY: 6, BURY: 7, DRAIN: 8, UPDATE: 9, BARRIER: 10 } as const;
 
 /** Pieces of a section that are remembered. */
 const MOST_SEGMENTS = 24;
@@ -26,24 +27,33 @@ export class Thread {
   readonly job: TortureJob;
   readonly random: Random;
   readonly tally: Tally;
+  readonly ledger: Ledger;
   readonly counts = ownCounts();
   readonly self: AttachedSelf<TortureJob>;
   shared: Shared;
   /** Callbacks, and grace periods, that have not come yet. A thread with some of them must not detach: they would be lost. */
   outstanding = 0;
   #maps: Maps | undefined;
+  #side: Domain | undefined;
   #segments: { readonly what: string; readonly at: number }[] = [];
 
-  constructor(self: AttachedSelf<TortureJob>, tally: Tally) {
+  constructor(self: AttachedSelf<TortureJob>, tally: Tally, ledger: Ledger) {
     this.self = self;
     this.job = self.job;
     this.tally = tally;
+    this.ledger = ledger;
     this.random = new Random(self.job.seed, self.job.life);
     this.shared = self.shared;
   }
 
   get domain(): Domain {
     return this.shared.domain;
+  }
+
+  /** A phase domain beside it. */
+  get side(): Domain {
+    this.#side ??= this.shared.phaseDomain("side");
+    return this.#side;
   }
 
   get memory(): Memory {
@@ -54,19 +64,9 @@ export class Thread {
     return this.shared.domain.arena.heap;
   }
 
-  /** Cookies of one's own, over the same words. */
-  get periods(): GracePeriods {
-    return this.domain.periods;
-  }
-
   get maps(): Maps {
     this.#maps ??= openMaps(this.shared);
     return this.#maps;
-  }
-
-  /** A published pointer. */
-  pointer(index: number): Address {
-    return field(this.job.pointers as Address, index);
   }
 
   /** Whether one in so many times. */
@@ -106,6 +106,7 @@ export class Thread {
     for (let i = 0; i < times; i++) {
       this.shared.close();
       this.#maps = undefined;
+      this.#side = undefined;
       for (;;) {
         try {
           this.shared = Shared.attach(this.self.shared.handle);
@@ -116,15 +117,14 @@ export class Thread {
         }
       }
       // Sometimes it is somebody for a moment, so that grace periods see it come and go.
-      if (this.oneIn(2)) this.domain.read(() => this.domain.dereference(this.pointer(0)));
+      if (this.oneIn(2)) this.domain.read(() => this.domain.dereference(this.job.pointers as Address));
     }
   }
 
   // Faults and checks that go with every structure -----------------------------------------------------
 
   /** A cookie of before a section's end is not over inside it; and it is after a grace period. */
-  checkedCookie(): { notYet(): void; now(): void } {
-    const { periods } = this;
+  checkedCookie({ periods }: Domain = this.domain): { notYet(): void; now(): void } {
     const cookie = periods.start();
     return {
       notYet: () => {
@@ -142,34 +142,67 @@ export class Thread {
   }
 
   /** A callback; it must come, and not before the grace period of a cookie that was taken before it. */
-  call(then: () => void): void {
-    const { periods } = this;
-    const cookie = periods.start();
-    this.outstanding++;
-    this.domain.call(() => {
-      this.outstanding--;
-      this.counts.callbacks++;
-      if (!periods.isOver(cookie)) this.fail("callback early", `a callback ran before the cookie ${cookie >>> 0}, taken before call(), was over`);
-      then();
-    });
+  call({ domain }: Pick<Place, "domain">, then: () => void, options?: CallOptions): void {
+    domain.call(this.#callback(domain, then), options);
+    this.#registered(domain);
   }
 
-  /** Many callbacks at once; some call themselves again and again. */
-  flood(): void {
+  /** As `call`, by an embedded head. */
+  callHead({ domain }: Pick<Place, "domain">, head: Address, then: () => void, options?: CallOptions): void {
+    const run = this.#callback(domain, then);
+    domain.callHead(
+      head,
+      (found) => {
+        if (found !== head) this.fail("callback early", `a callback of the head ${head} was given the head ${found}`);
+        run();
+      },
+      options,
+    );
+    this.#registered(domain);
+  }
+
+  #callback(domain: Domain, then: () => void): () => void {
+    const { periods } = domain;
+    const cookie = periods.start();
+    return () => {
+      this.outstanding--;
+      this.counts.callbacks++;
+      this.ledger.ran(domain);
+      if (!periods.isOver(cookie)) this.fail("callback early", `a callback ran before the cookie ${cookie >>> 0}, taken before call(), was over`);
+      then();
+    };
+  }
+
+  #registered(domain: Domain): void {
+    this.outstanding++;
+    this.ledger.posted(domain);
+  }
+
+  /** Wait for the callbacks of all threads. */
+  async barrier({ domain }: Pick<Place, "domain">): Promise<void> {
+    this.self.step(Step.BARRIER);
+    this.outstanding++;
+    for (const wrong of await this.ledger.barrier(domain)) this.fail("callback lost", wrong);
+    this.outstanding--;
+  }
+
+  /** Many callbacks at once, of all kinds; some call themselves again and again. */
+  flood(place: Pick<Place, "domain">): void {
     this.self.step(Step.FLOOD);
     const again = (times: number): void => {
-      if (times > 0 && !this.self.stopping()) this.call(() => again(times - 1));
+      if (times > 0 && !this.self.stopping()) this.call(place, () => again(times - 1));
     };
     const count = this.random.pick([10, 100, 1000]);
-    for (let i = 0; i < count; i++) this.call(i === 0 ? () => again(5) : () => {});
+    const options = this.random.pick([{}, {}, { lazy: true }, { hurry: true }]);
+    for (let i = 0; i < count; i++) this.call(place, i === 0 ? () => again(5) : () => {}, options);
   }
 
   /** Many objects at once for the allocator. */
-  retireFlood(): void {
+  retireFlood({ domain }: Pick<Place, "domain">): void {
     this.self.step(Step.FLOOD);
     for (let i = this.random.pick([10, 100, 400]); i > 0; i--) {
       const object = this.heap.kmalloc(this.random.pick([8, 24, 64, 200, 5000]), this.job.tag);
-      if (object !== 0) this.domain.retire(object);
+      if (object !== 0) domain.retire(object);
     }
   }
 
@@ -178,7 +211,8 @@ export class Thread {
     if (this.job.graves.length === 0) return;
     this.self.step(Step.BURY);
     const blocks = this.job.graves.flatMap((tag) => this.heap.ownedBy(tag));
-    this.domain.synchronizeSync();
+    // Readers of either domain may hold them.
+    for (const domain of [this.domain, this.side]) domain.synchronizeSync();
     for (const block of blocks) {
       beforeFreed(block);
       this.heap.kfree(block);

@@ -10,9 +10,11 @@ import { hand } from "../support/hand.js";
 import { Random } from "../support/seed.js";
 import { sleep } from "../support/watchdog.js";
 import { bustGracePeriods, injectDelays } from "./disturb.js";
-import { ElementReader, ElementUpdater } from "./elements.js";
+import { buryElements, ElementReader, ElementUpdater } from "./elements.js";
 import { type TortureJob, updates } from "./job.js";
+import { Ledger } from "./ledger.js";
 import { MapReader, MapUpdater } from "./maps.js";
+import { mainPlace, sidePlace } from "./place.js";
 import { Tally } from "./tally.js";
 import { Step, Thread } from "./thread.js";
 
@@ -30,9 +32,11 @@ process.removeAllListeners("warning"); // of sections left open over a turn, on 
 
 const self = hand<TortureJob>();
 const tally = new Tally(job.tally);
-const thread = new Thread(self, tally);
+const thread = new Thread(self, tally, new Ledger(job.ledger));
 layout = thread.domain.arena.layout;
 const updating = updates(job.seat);
+
+const places = { main: mainPlace(thread), side: sidePlace(thread) };
 
 /** What a structure's threads do. */
 interface Work {
@@ -45,14 +49,21 @@ interface Work {
 }
 
 function elements(): Work {
-  const reader = new ElementReader(thread);
-  const updater = new ElementUpdater(thread);
+  const [main, side] = [new ElementReader(thread, places.main), new ElementReader(thread, places.side)];
+  const [updater, sideUpdater] = [new ElementUpdater(thread, places.main), new ElementUpdater(thread, places.side)];
   return {
-    begin: () => updater.begin(),
-    read: () => reader.read(),
-    update: () => updater.update(),
-    special: () => reader.readOverTurns(),
-    end: () => updater.end(),
+    begin: () => buryElements(thread, [places.main, places.side]),
+    read: () => (thread.oneIn(10) ? side : main).read(),
+    update: () => (thread.oneIn(10) ? sideUpdater : updater).update(),
+    special: () => {
+      const kind = thread.random.below(4);
+      if (kind === 0) return side.readOverTurns();
+      return kind === 1 ? side.readWhile(places.main) : main.readOverTurns();
+    },
+    end: async () => {
+      await updater.end();
+      await sideUpdater.end();
+    },
   };
 }
 
@@ -98,8 +109,10 @@ async function live(): Promise<void> {
     turn();
     if (thread.oneIn(specialTurns)) await work.special();
     if (thread.oneIn(100)) await thread.storm(thread.random.pick([1, 1, 4, 16]));
-    if (thread.oneIn(100)) thread.flood();
-    if (thread.oneIn(100)) thread.retireFlood();
+    const place = thread.oneIn(5) ? places.side : places.main;
+    if (thread.oneIn(100)) thread.flood(place);
+    if (thread.oneIn(100)) thread.retireFlood(place);
+    if (thread.oneIn(150)) await thread.barrier(place);
     tally.take(thread.counts);
     self.beat();
     if (thread.oneIn(20))
@@ -111,6 +124,7 @@ async function live(): Promise<void> {
 async function end(): Promise<void> {
   self.step(Step.DRAIN);
   await work.end();
+  for (const place of [places.main, places.side]) await thread.barrier(place); // hurries those that may be late
   const late = performance.now() + CALLBACKS_LATE;
   while (thread.outstanding > 0 && performance.now() < late) await sleep(1);
   if (thread.outstanding > 0) thread.fail("callback lost", `${thread.outstanding} callbacks did not come in ${CALLBACKS_LATE} ms`);

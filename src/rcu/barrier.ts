@@ -3,9 +3,10 @@
  * period is not that: callbacks run after theirs, when their thread's event loop comes to it.
  *
  * Each slot counts in QUEUED what it registered and in RUN what it ran, in the same order. So a barrier notes QUEUED of every slot, and waits until RUN has come up to
- * it; or the slot's thread has died or left, and its callbacks with it: then it says so.
+ * it; or the slot's thread has died or left, and its callbacks with it: then it says so. A thread that leaves may come back into the same slot, and count anew:
+ * LIFE tells its attachments apart.
  *
- * Law table: layout.ts (QUEUED, RUN), atomic.
+ * Law table: layout.ts (QUEUED, RUN, LIFE), atomic.
  *
  * Guarantees
  *   A  when it resolves, each callback that was registered before it began has run, or is among those lost.
@@ -21,6 +22,7 @@ import { LONGEST_SLEEP, waitUntil } from "./waiter.js";
 /** Callbacks that went with their thread. */
 export interface LostCallbacks {
   readonly thread: number;
+  /** At most so many: those that it ran just before it went may be among them. */
   readonly callbacks: number;
 }
 
@@ -32,6 +34,7 @@ export interface BarrierResult {
 interface Pending {
   readonly slot: number;
   readonly state: number;
+  readonly life: number;
   readonly target: number;
   run: number;
 }
@@ -61,19 +64,26 @@ function allPending(site: Site): Pending[] {
   const pending: Pending[] = [];
   for (let slot = 0; slot < site.slotsUsed(); slot++) {
     const state = memory.load(slotAddress(layout, slot));
+    const life = memory.load(site.readerWord(slot, ReaderWord.LIFE));
     const target = memory.load(site.readerWord(slot, ReaderWord.QUEUED));
     const run = memory.load(site.readerWord(slot, ReaderWord.RUN));
-    // A slot that changed hands between these loads had nothing of before the barrier left in it: isPending sees that it is another's.
-    if (kindOf(state) === SlotKind.LIVE && run !== target) pending.push({ slot, state, target, run });
+    const one = { slot, state, life, target, run };
+    // A slot that changed hands between these loads had nothing of before the barrier left in it.
+    if (kindOf(state) === SlotKind.LIVE && run !== target && isTheSame(site, one)) pending.push(one);
   }
   return pending;
 }
 
-function isPending(site: Site, one: Pending, lost: LostCallbacks[]): boolean {
+/** Whether the slot is still that thread's, in the same of its attachments. */
+function isTheSame(site: Site, { slot, state, life }: Pending): boolean {
   const { memory, layout } = site;
-  const run = memory.load(site.readerWord(one.slot, ReaderWord.RUN));
+  return memory.load(site.readerWord(slot, ReaderWord.LIFE)) === life && memory.load(slotAddress(layout, slot)) === state;
+}
+
+function isPending(site: Site, one: Pending, lost: LostCallbacks[]): boolean {
+  const run = site.memory.load(site.readerWord(one.slot, ReaderWord.RUN));
   // After RUN, so that what was read is still this thread's.
-  if (memory.load(slotAddress(layout, one.slot)) !== one.state) {
+  if (!isTheSame(site, one)) {
     lost.push({ thread: threadOf(one.state), callbacks: (one.target - one.run) | 0 });
     return false;
   }

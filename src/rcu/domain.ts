@@ -87,15 +87,17 @@ export class Domain {
   readonly #waiter: Waiter;
   readonly #reclaimer: Reclaimer;
   readonly #driver: Driver;
-  readonly #others: Domain[] = [];
+  /** All domains that this thread has opened, this one too. */
+  readonly #family: Domain[];
   readonly #debug: boolean;
 
   /**
    * @param arena its root area begins with the words of its domains (flavors/open.ts)
    * @param index a domain that `formatDomain` has made; the main one, 0, comes first in each thread, and opens the others
    */
-  constructor(arena: Arena, options: DomainOptions = {}, index = 0, departed: Departed = new Departed(arena.heap)) {
+  constructor(arena: Arena, options: DomainOptions = {}, index = 0, departed: Departed = new Departed(arena.heap), family: Domain[] = []) {
     this.arena = arena;
+    this.#family = family;
     this.index = index;
     const { memory, layout, heap } = arena;
     const { slot } = heap;
@@ -109,13 +111,14 @@ export class Domain {
     departed.know(index, this.periods);
     this.#stalls = new StallDetector(this.#site, this.flavor, this.periods, { timeout: stallTimeout, onStall });
     this.#waiter = new Waiter(this.#site, this.#flavor, this.#stalls, spin);
-    this.#reclaimer = new Reclaimer(heap, this.#site, this.#flavor, retireLimit);
+    this.#reclaimer = new Reclaimer(heap, this.#site, this.#flavor, retireLimit, () => this.#goOffline());
     this.#driver = new Driver(this.#site, this.#flavor, this.#reclaimer, departed, this.#stalls);
     const { park } = slot;
     slot.park = (address, expected, timeout) => {
       this.reader.goOffline(); // a thread that sleeps for a lock must not hold up a grace period
       park(address, expected, timeout);
     };
+    family.push(this);
   }
 
   get flavor(): FlavorName {
@@ -124,11 +127,8 @@ export class Domain {
 
   /** This thread's hold on another domain of the arena, which somebody has made. */
   open(index: number, options: DomainOptions = {}): Domain {
-    const known = this.#others.find((domain) => domain.index === index);
-    if (known !== undefined) return known;
-    const domain = new Domain(this.arena, options, index, this.#departed);
-    this.#others.push(domain);
-    return domain;
+    const known = this.#family.find((domain) => domain.index === index);
+    return known ?? new Domain(this.arena, options, index, this.#departed, this.#family);
   }
 
   // Reader -------------------------------------------------------------------------------------------
@@ -229,8 +229,13 @@ export class Domain {
    */
   offline<T>(fn: () => T): T {
     this.#mayWait("offline()");
-    this.reader.goOffline();
+    this.#goOffline();
     return fn();
+  }
+
+  /** This thread is about to block: in none of its domains may a grace period wait for the end of a turn that itself waits. */
+  #goOffline(): void {
+    for (const domain of this.#family) domain.reader.goOffline();
   }
 
   // Updater ------------------------------------------------------------------------------------------
@@ -288,6 +293,7 @@ export class Domain {
 
   #synchronizeSync(cookie: Cookie, { timeout, expedited }: SyncWaitOptions): void {
     const started = performance.now();
+    this.#goOffline();
     if (!this.#waiter.waitSync(cookie, timeout, expedited)) {
       throw new GracePeriodTimeoutError(timeout as number, this.#stalls.describe(cookie, performance.now() - started));
     }
@@ -514,7 +520,7 @@ export class Domain {
    * @throws ContextError (ERR_IN_SECTION), ClosedError; LockTimeoutError: call again in a later turn
    */
   detach(): void {
-    const all = [...this.#others, this];
+    const all = this.#family;
     for (const domain of all) domain.#mayDetach();
     for (const domain of all) {
       domain.advance();

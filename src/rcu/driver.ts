@@ -6,7 +6,7 @@
  *
  * It sleeps without blocking and keeps no process alive.
  *
- * Law table: layout.ts (QUEUED, RUN, HURRY), atomic.
+ * Law table: layout.ts (QUEUED, RUN, LIFE, HURRY), atomic.
  */
 
 import { LockTimeoutError } from "../memory/errors.js";
@@ -34,6 +34,9 @@ export const HURRY_AT = 10_000;
 /** How late lazy callbacks may be, in ms (the kernel's LAZY_FLUSH_JIFFIES). */
 const LAZY_DELAY = 10_000;
 
+/** Attachments of this thread, in any domain. */
+let lives = 0;
+
 /** One thread's driver in one domain. */
 export class Driver {
   readonly callbacks: CallbackList = new CallbackList();
@@ -60,6 +63,7 @@ export class Driver {
     this.#departed = departed;
     this.#stalls = stalls;
     this.#hurry = new EventCount(site.memory, site.word(DomainWord.HURRY));
+    site.memory.store(site.own(ReaderWord.LIFE), ++lives);
   }
 
   /** Register a callback. */

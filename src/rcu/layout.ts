@@ -55,6 +55,8 @@ export const ReaderWord = {
   SINCE: 9,
   /** Longest turn online, or timed section, in ms. */
   LONGEST_SECTION: 10,
+  /** Which of its thread's attachments this is: a thread that leaves and comes back into its slot has lost its callbacks. */
+  LIFE: 11,
 } as const;
 
 /** Start of a domain's words. */

@@ -41,6 +41,7 @@ export class Reclaimer {
   readonly #flavor: Flavor;
   readonly #limbo: Limbo;
   readonly #limit: number;
+  readonly #goOffline: () => void;
   readonly #started: number[] = new Array(LIMBO_SEGMENTS).fill(0);
   readonly #bytes: number[] = new Array(LIMBO_SEGMENTS).fill(0);
   #waitingBytes = 0;
@@ -48,13 +49,17 @@ export class Reclaimer {
   /** How often too much was waiting. */
   backPressure = 0;
 
-  /** @param limit bytes that may wait before whoever retires has to wait */
-  constructor(heap: Heap, site: Site, flavor: Flavor, limit: number) {
+  /**
+   * @param limit bytes that may wait before whoever retires has to wait
+   * @param goOffline called before this thread blocks: holds up no grace period
+   */
+  constructor(heap: Heap, site: Site, flavor: Flavor, limit: number, goOffline: () => void) {
     this.#heap = heap;
     this.#site = site;
     this.#flavor = flavor;
     this.#limbo = heap.limboOf(site.slot, site.domain);
     this.#limit = limit;
+    this.#goOffline = goOffline;
   }
 
   #word(word: number): Address {
@@ -155,7 +160,7 @@ export class Reclaimer {
       const ticket = events.announceSleep();
       this.advance();
       if (this.#limbo.empty) break;
-      this.#flavor.reader.goOffline();
+      this.#goOffline();
       if (events.sleep(ticket, LONGEST_SLEEP)) this.#flavor.periods.force();
     }
   }

@@ -1,0 +1,34 @@
+/** A thread that blocks in one of its domains holds up a grace period in none: else whoever sleeps in a section of the one, for a grace period of the other, would sleep for ever. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Arena } from "../../src/memory/arena.js";
+import { SharedMemory } from "../../src/memory/memory.js";
+import { Domain } from "../../src/rcu/domain.js";
+import { FLAVORS } from "../../src/rcu/flavors/flavor.js";
+import { Shared } from "../../src/shared/shared.js";
+
+for (const flavor of FLAVORS) {
+  test(`${flavor}: blocking in a phase domain beside it holds up no grace period of the main one`, () => {
+    const shared = Shared.create({ bytes: 2 ** 20, flavor, fanOut: 2 });
+    const side = shared.phaseDomain("side");
+    const other = new Domain(new Arena(new SharedMemory(shared.handle.buffer), 4711));
+    const otherSide = other.open(side.index);
+    const section = otherSide.readLock();
+    const blocking: Record<string, () => void> = {
+      "synchronizeSync()": () => side.synchronizeSync({ timeout: 1 }),
+      "offline()": () => side.offline(() => other.synchronizeSync({ timeout: 100 })),
+      "retire() with too much waiting": () => side.flushSync(1),
+    };
+    for (const [what, block] of Object.entries(blocking)) {
+      side.retire(shared.domain.arena.heap.kmalloc(64));
+      shared.domain.read(() => {}); // online until this turn ends, in the flavors that go by the turn
+      if (what.startsWith("synchronize")) assert.throws(block, { code: "ERR_GRACE_PERIOD_TIMEOUT" });
+      else block();
+      other.synchronizeSync({ timeout: 100 });
+    }
+    otherSide.readUnlock(section);
+    other.detach();
+    shared.close();
+  });
+}

@@ -282,7 +282,7 @@ export class Domain {
    * @throws ContextError (ERR_IN_SECTION, ERR_ATOMIC_CONTEXT; ERR_CANNOT_BLOCK where the thread may not block and would have to), GracePeriodTimeoutError
    */
   synchronizeSync(options: SyncWaitOptions = {}): void {
-    this.#mayWait("synchronizeSync()");
+    this.#mayBlock("synchronizeSync()");
     this.#synchronizeSync(this.#start(options.expedited), options);
   }
 
@@ -329,7 +329,7 @@ export class Domain {
 
   /** As `condSynchronize`, blocking. */
   condSynchronizeSync(cookie: Cookie, options: SyncWaitOptions = {}): void {
-    this.#mayWait("condSynchronizeSync()");
+    this.#mayBlock("condSynchronizeSync()");
     if (!this.periods.isOver(cookie)) this.#synchronizeSync(this.#start(options.expedited), options);
   }
 
@@ -410,8 +410,8 @@ export class Domain {
   allocate(bytes: number, alloc: () => Address): Address {
     const first = alloc();
     if (first !== 0) return first;
-    // In a section this thread's own references hold up the grace period: waiting would be for ever.
-    if (this.reader.nesting === 0) {
+    // In a section this thread's own references hold up the grace period: waiting would be for ever. Under a spin lock others burn their time meanwhile.
+    if (this.reader.nesting === 0 && this.arena.heap.slot.spinLocks === 0) {
       this.flushSync(FORCED_WAIT);
       const second = alloc();
       if (second !== 0) return second;
@@ -448,6 +448,16 @@ export class Domain {
       throw new ContextError("ERR_IN_SECTION", `${operation} may wait, and was called in a read-side section, which others wait for: end the section first.`);
     if (this.arena.heap.slot.spinLocks > 0)
       throw new ContextError("ERR_ATOMIC_CONTEXT", `${operation} may wait, and this thread holds a spin lock, for which others burn their time: unlock first.`);
+  }
+
+  /** What blocks is refused also while sections of this thread await something (phase): they could not go on. */
+  #mayBlock(operation: string): void {
+    this.#mayWait(operation);
+    if (this.reader.nesting > 0)
+      throw new ContextError(
+        "ERR_IN_SECTION",
+        `${operation} blocks, and ${this.reader.nesting} sections of this thread await something: they could never end. Use the asynchronous twin.`,
+      );
   }
 
   // Life and death -----------------------------------------------------------------------------------

@@ -46,6 +46,33 @@ onEach("a lazy callback is late by itself, and not when a barrier, a hurry or an
   await until(() => ran === 4, "who is both is in a hurry");
 });
 
+onEach("a lazy callback is late however long ago the last one was", async ({ attach }) => {
+  const domain = attach();
+  let ran = 0;
+  domain.call(() => ran++, { lazy: true });
+  await domain.barrier();
+  const { now } = performance;
+  performance.now = () => now.call(performance) + 20_000;
+  try {
+    domain.call(() => ran++, { lazy: true });
+    await settle(50);
+    assert.equal(ran, 1);
+  } finally {
+    performance.now = now;
+  }
+});
+
+onEach("a barrier hurries a lazy callback of a driver that is busy at that moment", async ({ attach }) => {
+  const [a, b] = [attach(), attach()];
+  let ran = 0;
+  a.call(() => a.call(() => ran++, { lazy: true })); // its driver sleeps for grace periods now, and for lateness later
+  await b.barrier();
+  const before = performance.now();
+  await b.barrier();
+  assert.equal(ran, 1);
+  assert.ok(performance.now() - before < 5000, "well before it would have run by itself");
+});
+
 onEach("another thread's barrier flushes lazy callbacks", async ({ attach }) => {
   const [a, b] = [attach(), attach()];
   let ran = 0;

@@ -415,8 +415,8 @@ export class Domain {
   allocate(bytes: number, alloc: () => Address): Address {
     const first = alloc();
     if (first !== 0) return first;
-    // In a section this thread's own references hold up the grace period: waiting would be for ever.
-    if (this.reader.nesting === 0) {
+    // In a section this thread's own references hold up the grace period: waiting would be for ever. Under a spin lock others burn their time meanwhile.
+    if (this.reader.nesting === 0 && this.arena.heap.slot.spinLocks === 0) {
       this.flushSync(FORCED_WAIT);
       const second = alloc();
       if (second !== 0) return second;
@@ -472,6 +472,16 @@ export class Domain {
       );
     if (this.arena.heap.slot.spinLocks > 0)
       throw new ContextError("ERR_ATOMIC_CONTEXT", `${operation} may wait, and this thread holds a spin lock, for which others burn their time: unlock first.`);
+  }
+
+  /** What blocks is refused also while sections of this thread await something (phase): they could not go on. */
+  #mayBlock(operation: string): void {
+    this.#mayWait(operation);
+    if (this.reader.nesting > 0)
+      throw new ContextError(
+        "ERR_IN_SECTION",
+        `${operation} blocks, and ${this.reader.nesting} sections of this thread await something: they could never end. Use the asynchronous twin.`,
+      );
   }
 
   // Life and death -----------------------------------------------------------------------------------

@@ -6,7 +6,7 @@
  *
  * It sleeps without blocking and keeps no process alive.
  *
- * Law table: layout.ts (QUEUED, RUN, LIFE, HURRY), atomic.
+ * Law table: layout.ts (QUEUED, RUN, LIFE, HURRY, HURRIES), atomic.
  */
 
 import { LockTimeoutError } from "../memory/errors.js";
@@ -51,6 +51,8 @@ export class Driver {
   #watch: { readonly cookie: Cookie; readonly watch: StallWatch } | undefined;
   #lazySince = 0;
   #hurried = false;
+  /** HURRIES when what waits began to wait: a driver that was not asleep for lateness yet when it went up must come to know too. */
+  #hurriesSeen = 0;
   #queued = 0;
   #run = 0;
   #driving = false;
@@ -68,8 +70,11 @@ export class Driver {
 
   /** Register a callback. */
   call(run: () => void, lazy: boolean): void {
+    if (lazy && this.callbacks.size === 0) {
+      this.#lazySince = performance.now();
+      this.#hurriesSeen = this.#hurries;
+    }
     this.callbacks.enqueue({ run, lazy });
-    if (lazy && this.#lazySince === 0) this.#lazySince = performance.now();
     this.#queued = (this.#queued + 1) | 0;
     this.#site.memory.store(this.#site.own(ReaderWord.QUEUED), this.#queued);
     const { domain } = this.#site;
@@ -81,8 +86,13 @@ export class Driver {
   /** Every thread's lazy callbacks become urgent. */
   hurryAll(): void {
     this.#hurried = true;
+    this.#site.memory.add(this.#site.word(DomainWord.HURRIES), 1); // before the wake: whoever announces its sleep after that sees it
     this.#hurry.wakeAll();
     this.kick();
+  }
+
+  get #hurries(): number {
+    return this.#site.memory.load(this.#site.word(DomainWord.HURRIES));
   }
 
   /** Ask for the grace period of all that waits, in this very turn. */
@@ -97,7 +107,7 @@ export class Driver {
     const { callbacks } = this;
     if (!this.#reclaimer.empty || this.#departed.any || this.#hurried) return false;
     if (callbacks.urgent > 0 || callbacks.started || callbacks.size >= HURRY_AT) return false;
-    return callbacks.size > 0 && performance.now() - this.#lazySince < LAZY_DELAY;
+    return callbacks.size > 0 && performance.now() - this.#lazySince < LAZY_DELAY && this.#hurries === this.#hurriesSeen;
   }
 
   /** Whether nothing waits. */

@@ -13,6 +13,7 @@
  *   GRACE_PERIODS  atomic; grace periods that were found to be over
  *   LONGEST, HISTOGRAM   atomic; durations in microseconds
  *   HURRY          atomic; an event count: callbacks that may be late must hurry
+ *   HURRIES        atomic; how often all threads were told so; wraps
  *   FLAVOR, FAN_OUT   immutable once the domain is formatted (atomic for domains made later: FLAVOR is stored last)
  *   a record's words   atomic; written only by the slot's thread while it lives
  */
@@ -32,6 +33,7 @@ export const DomainWord = {
   FLAVOR: 99,
   FAN_OUT: 100,
   HURRY: 101,
+  HURRIES: 102,
   HISTOGRAM: 128,
 } as const;
 

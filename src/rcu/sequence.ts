@@ -21,4 +21,6 @@ export const notBefore = (a: number, b: number): boolean => ((a - b) | 0) >= 0;
  * A cookie is never more than `most` ahead of the domain's own sequence. One that seems to be has been kept for more than half the
  * numbers there are, and was over long ago (the kernel's rcu_seq_done_exact).
  */
-export const isPast = (over: number, sequence: number, cookie: Cookie, most: number): boolean => notBefore(over, cookie) || ((cookie - sequence) | 0) > most;
+export const isPast = (over: number, sequence: number, cookie: Cookie, most: number): boolean =>
+  // One less on both sides, so that a cookie exactly 2^31 behind, which is neither ahead nor behind by its sign, is past too.
+  notBefore(over, cookie) || ((cookie - sequence - 1) | 0) >= most;

@@ -8,7 +8,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ownLimbo } from "../../check/support/limbo.js";
-import { type Address, type Order, PAGE_BYTES } from "../../src/memory/address.js";
+import { type Address, NULL, type Order, PAGE_BYTES } from "../../src/memory/address.js";
 import type { Arena } from "../../src/memory/arena.js";
 import { KMALLOC_BYTES } from "../../src/memory/heap.js";
 import { freeSlot, reapThread, releaseLimbo } from "../../src/memory/reap.js";
@@ -18,6 +18,8 @@ import type { DyingMemory } from "../support/dying-memory.js";
 import { reapAll, SURVIVOR, THIRD, turn, VICTIM, World } from "../support/world.js";
 
 const TAG = -77;
+/** Room for a slab of every size, also where what died has left the pages scattered. */
+const PAGES = 96;
 
 /** What the dying thread does, and what of it its user knows. */
 class Victim {
@@ -210,13 +212,13 @@ function settle(survivor: Arena, victim: Victim, when: string): void {
   for (const object of live) survivor.heap.kfree(object as Address);
   // And it still works.
   const again = [...KMALLOC_BYTES, 3 * PAGE_BYTES].map((bytes) => survivor.heap.kmalloc(bytes));
-  assert.ok(again.every((object) => object !== 0));
+  assert.ok(!again.includes(NULL), `${when}: no memory for ${again.indexOf(NULL)}; free blocks ${survivor.heap.pages.freeBlocks().join(" ")}`);
   for (const object of again) survivor.heap.kfree(object);
 }
 
 /** The world of a script, and the blocks the victim inherits. */
 function prepare(script: Script): { world: World; inherited: readonly Address[] } {
-  const world = new World(64);
+  const world = new World(PAGES);
   const before = world.arena(SURVIVOR);
   const inherited = (script.inherited ?? []).map((bytes) => before.heap.kmalloc(bytes, TAG));
   before.detach();
@@ -224,7 +226,7 @@ function prepare(script: Script): { world: World; inherited: readonly Address[] 
   return { world, inherited };
 }
 
-const empty = audit(new World(64));
+const empty = audit(new World(PAGES));
 
 for (const script of scripts) {
   test(`a thread dies at each access of: ${script.name}`, async () => {
@@ -294,7 +296,7 @@ test("the reaper dies too, at each access of the reaping; a third thread finishe
 });
 
 test("a page block's order and tag survive its owner's death", () => {
-  const world = new World(64);
+  const world = new World(PAGES);
   const memory = world.dying();
   const victim = world.arena(VICTIM, memory);
   const block = victim.heap.allocPages(2 as Order, TAG);

@@ -70,7 +70,17 @@ test("an arena of another format version is refused", () => {
 });
 
 test("a header that anything wrote over is refused: every bit of it counts", () => {
-  for (const word of [Header.PAGES, Header.SLOTS, Header.CACHES, Header.ROOT_WORDS, Header.ID, Header.ID + 1, Header.CHECKSUM]) {
+  for (const word of [
+    Header.PAGES,
+    Header.SLOTS,
+    Header.CACHES,
+    Header.ROOT_WORDS,
+    Header.ID,
+    Header.ID + 1,
+    Header.DOMAINS,
+    Header.DEBUG_WORDS,
+    Header.CHECKSUM,
+  ]) {
     for (let bit = 0; bit < 32; bit++) {
       const memory = new SharedMemory(createArena(bytes));
       memory.write(word as Address, memory.read(word as Address) ^ (1 << bit));
@@ -95,12 +105,13 @@ test("options that make no arena are refused, and say what is allowed", () => {
   ] as const) {
     refusal(() => createArena(given as number), new RegExp(`bytes must be a whole number from ${bytes} to 4294967296; got ${shown}\\.`));
   }
-  for (const slots of [0, 1024, 1.5, Number.NaN, "3"])
-    refusal(() => createArena(bytes, { slots: slots as number }), /slots must be a whole number from 1 to 1023; got /);
+  for (const slots of [0, 4097, 1.5, Number.NaN, "3"])
+    refusal(() => createArena(bytes, { slots: slots as number }), /slots must be a whole number from 1 to 4096; got /);
   for (const caches of [15, 1025, -1, Number.NaN]) refusal(() => createArena(bytes, { caches }), /caches must be a whole number from 16 to 1024; got /);
-  refusal(() => createArena(bytes, { slots: 1023 }), /bytes must be a whole number from/);
+  refusal(() => createArena(bytes, { slots: 4096 }), /bytes must be a whole number from/);
+  for (const domains of [0, 17, 1.5]) refusal(() => createArena(bytes, { domains }), /domains must be a whole number from 1 to 16; got /);
   checkOptions(2 ** 32);
-  checkOptions(leastBytes({ slots: 1023, caches: 1024 }), { slots: 1023, caches: 1024 });
+  checkOptions(leastBytes({ slots: 4096, caches: 1024 }), { slots: 4096, caches: 1024 });
 });
 
 test("the least arena of any options has room for 64 pages, all of which can be had", () => {

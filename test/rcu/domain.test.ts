@@ -263,7 +263,7 @@ test("figures", async () => {
       [1, 18, false, 0],
     ],
   );
-  assert.deepEqual(before.gpMicros, { p50: 0, p99: 0, max: 0 });
+  assert.deepEqual(before.gpMicros, { count: 0, p50: 0, p99: 0, max: 0 });
   b.readLock();
   a.retire(a.arena.heap.kmalloc(8));
   const during = a.stats();

@@ -5,6 +5,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { openMap } from "../../check/support/open-map.js";
 import { seedOf } from "../../check/support/seed.js";
+import type { FlavorName } from "../../src/rcu/flavors/flavor.js";
 import type { IntervalMap } from "../../src/structures/interval-map.js";
 import type { BoundsTypes } from "../../src/structures/schema.js";
 import type { Codec } from "../../src/values/codec.js";
@@ -70,9 +71,9 @@ const rare: fc.Arbitrary<Operation> = fc.oneof(
 
 const clip = (hi: number): number => Math.min(UNIVERSE - 1, hi);
 
-function batchTest<B extends keyof BoundsTypes, T, V>(kind: Kind<B, T, V>, batches: number): void {
-  test(`as a plain array over ${batches} batches of random operations: ${kind.name}`, async () => {
-    const world = new World(400);
+function batchTest<B extends keyof BoundsTypes, T, V>(kind: Kind<B, T, V>, batches: number, flavor: FlavorName = "event-loop"): void {
+  test(`${flavor}: as a plain array over ${batches} batches of random operations: ${kind.name}`, async () => {
+    const world = new World(400, {}, { flavor });
     const domain = world.domain(1);
     const map: IntervalMap<B, T, V> = openMap(domain, { bounds: kind.bounds, value: kind.codec });
     const model = new PlainMap(UNIVERSE, UNIVERSE / 2);
@@ -173,6 +174,10 @@ batchTest({ name: "u128 to u16", ...in128, codec: u16, value: (n) => n, shown: (
 batchTest({ name: "u128 to u32", ...in128, codec: u32, value: (n) => 2 ** 32 - 1 - n, shown: (view) => view }, 50);
 batchTest({ name: "u128 to utf8", ...in128, codec: utf8, value: textOf, shown: (view) => view }, 50);
 batchTest({ name: "u128 to struct", ...in128, codec: record, value: recordOf, shown: ({ country, version }) => ({ country, version }) }, 50);
+for (const flavor of ["phase", "tree"] as const) {
+  batchTest({ name: "u32 to u16", ...in32, codec: u16, value: (n) => n, shown: (view) => view }, 30, flavor);
+  batchTest({ name: "u128 to utf8", ...in128, codec: utf8, value: textOf, shown: (view) => view }, 20, flavor);
+}
 
 test("that were at least 100,000 random operations", () => {
   assert.ok(done >= 100_000, `only ${done}`);

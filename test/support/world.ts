@@ -9,7 +9,7 @@ import { Arena, formatArena } from "../../src/memory/arena.js";
 import { LockTimeoutError } from "../../src/memory/errors.js";
 import { type ArenaOptions, leastBytes } from "../../src/memory/layout.js";
 import { type Memory, SharedMemory } from "../../src/memory/memory.js";
-import { Domain } from "../../src/rcu/domain.js";
+import { Domain, type DomainOptions } from "../../src/rcu/domain.js";
 import { type DomainFormat, formatDomain, rcuWords } from "../../src/rcu/flavors/open.js";
 import { DIRECTORY_WORDS } from "../../src/shared/directory.js";
 import { DyingMemory } from "./dying-memory.js";
@@ -53,8 +53,8 @@ export class World {
     return new Arena(memory, thread);
   }
 
-  domain(thread: number, memory: Memory = this.memory): Domain {
-    return new Domain(new Arena(memory, thread));
+  domain(thread: number, memory: Memory = this.memory, options: DomainOptions = {}): Domain {
+    return new Domain(new Arena(memory, thread), options);
   }
 }
 

@@ -37,6 +37,18 @@ export const attach: readonly Scenario[] = onEachFlavor([
         a.domain.detach();
       },
     ],
+    lighter: {
+      tree: {
+        slots: 1,
+        threads: [
+          (a) => {
+            replace(a);
+            a.domain.detach();
+          },
+          comeAndGo,
+        ],
+      },
+    },
     verify,
   },
   {

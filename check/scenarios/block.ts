@@ -54,6 +54,16 @@ export function replace(actor: Actor, block: Address = NEW, value = 2): void {
   reuse(actor, old);
 }
 
+/** As `replace`, but look once whether the grace period is over, and if it is not, leave the old block alone. Gives whether it was over. */
+export function replaceAtOnce(actor: Actor, block: Address = NEW, value = 2): boolean {
+  fill(actor, block, value);
+  const old = actor.memory.exchange(POINTER, block) as Address;
+  const { periods } = actor.domain;
+  const over = periods.isOver(periods.start());
+  if (over) reuse(actor, old);
+  return over;
+}
+
 /** No result of a reader is what was written on freed memory. */
 export function noneReused(results: readonly unknown[]): void {
   for (const value of results.flat()) assert.ok(value === undefined || (value as number) > 0, `a reader saw ${String(value)}`);

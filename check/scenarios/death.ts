@@ -4,7 +4,7 @@ import type { Address } from "../../src/memory/address.js";
 import { MortalMemory } from "../mortal-memory.js";
 import { Actor, user } from "./support.js";
 
-const fateOf = (thread: number): Address => user(4 + thread);
+export const fateOf = (thread: number): Address => user(4 + thread);
 const goneOf = (thread: number): Address => user(8 + thread);
 
 /** The thread ends here; what is known of it is only that it has. */

@@ -12,6 +12,7 @@ import { retire } from "./retire.js";
 import { reuse } from "./reuse.js";
 import { sections } from "./sections.js";
 import { slab } from "./slab.js";
+import { tree } from "./tree.js";
 import { turns } from "./turns.js";
 import { updaters } from "./updaters.js";
 import { wrap } from "./wrap.js";
@@ -22,6 +23,7 @@ export const scenarios: readonly Scenario[] = [
   turns,
   wrap,
   updaters,
+  tree,
   reuse,
   retire,
   attach,

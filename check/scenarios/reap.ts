@@ -1,8 +1,9 @@
 /** The death of a thread ends its sections, gives its locks to others, and loses nothing. */
 
 import assert from "node:assert/strict";
+import type { Address } from "../../src/memory/address.js";
 import type { Scenario } from "../scenario.js";
-import { formatBlock, look, noneReused, replace } from "./block.js";
+import { fill, formatBlock, look, NEW, noneReused, POINTER, replace, reuse } from "./block.js";
 import { awaitEnd, end, kill, mortal, reap as reapThread } from "./death.js";
 import { LOCK, mutexOf } from "./mutex.js";
 import { Actor, onEachFlavor, whole } from "./support.js";
@@ -22,6 +23,26 @@ const reapFirst = (a: Actor): void => {
   reapThread(a, 0);
 };
 
+/** It may be killed at any moment of its section. */
+const shortLived = (a: Actor): void => mortal(a, (victim) => victim.turn(() => victim.domain.read(() => look(victim))));
+
+function killAndReap(a: Actor): void {
+  kill(a, 0);
+  reapThread(a, 0);
+}
+
+/** It kills the thread that it waits for. */
+function replaceFromTheDead(a: Actor): void {
+  const { domain, memory } = a;
+  fill(a, NEW, 2);
+  const old = memory.exchange(POINTER, NEW) as Address;
+  const cookie = domain.startPoll();
+  domain.pollState(cookie);
+  killAndReap(a);
+  assert.ok(domain.pollState(cookie), "a grace period that waits for nobody any more");
+  reuse(a, old);
+}
+
 function takeAndFree(a: Actor): void {
   a.heap.kfree(a.heap.kmalloc(BYTES));
 }
@@ -40,13 +61,11 @@ export const reap: readonly Scenario[] = onEachFlavor([
     name: "killed at any moment of a section",
     setup: formatBlock,
     threads: [
-      (a) => mortal(a, (victim) => victim.turn(() => victim.domain.read(() => look(victim)))),
-      (a) => {
-        kill(a, 0);
-        reapThread(a, 0);
-      },
+      shortLived,
+      killAndReap,
       replace,
     ],
+    lighter: { tree: { threads: [shortLived, replaceFromTheDead] } },
     verify: whole,
   },
   {

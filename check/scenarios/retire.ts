@@ -48,6 +48,22 @@ export const retire: readonly Scenario[] = onEachFlavor([
         for (let page = takePage(a); page !== NULL; page = takePage(a)) if (page === old) fill(a, page, -1);
       },
     ],
+    lighter: {
+      tree: {
+        setup: (_, updater) => {
+          takeBuddies(_, updater);
+          updater?.domain.startPoll(); // a grace period begins
+        },
+        threads: [
+          (a) => a.turn(() => section(a)),
+          (a) => {
+            const old = retireOld(a);
+            a.domain.advance();
+            if (takePage(a) === old) fill(a, old, -1);
+          },
+        ],
+      },
+    },
     verify,
   },
   {

@@ -108,6 +108,18 @@ export const reuse: readonly Scenario[] = onEachFlavor([
       takeAgain,
       (a) => a.turn(() => section(a)),
     ],
+    lighter: {
+      tree: {
+        // It has left already; its leaving beside another's look is explored in attach.ts.
+        setup: (owner, other) => {
+          exhaust(owner as Actor, takePage(owner as Actor));
+          retireOld(owner as Actor);
+          owner?.domain.arena.detach();
+          other?.domain.helpDeparted();
+        },
+        threads: [() => {}, takeAgain, (a) => a.turn(() => section(a))],
+      },
+    },
     verify: (a, results) => {
       noneReused(results);
       whole(a);

@@ -1,10 +1,12 @@
 /** A read-side section against synchronizeSync: what the section found stays whole until it ends. */
 
 import type { Scenario } from "../scenario.js";
-import { contentsOf, formatBlock, look, noneReused, POINTER, replace, section } from "./block.js";
-import { onEachFlavor } from "./support.js";
+import { contentsOf, formatBlock, look, noneReused, POINTER, replace, replaceAtOnce, section } from "./block.js";
+import { type ArenaScenario, onEachFlavor } from "./support.js";
 
 const verify = (_: unknown, results: readonly unknown[]): void => noneReused(results);
+
+const readers: ArenaScenario["threads"] = [0, 1].map(() => (a) => a.turn(() => section(a)));
 
 export const sections: readonly Scenario[] = onEachFlavor([
   {
@@ -33,7 +35,8 @@ export const sections: readonly Scenario[] = onEachFlavor([
   {
     name: "two readers against synchronizeSync",
     setup: formatBlock,
-    threads: [(a) => a.turn(() => section(a)), (a) => a.turn(() => section(a)), replace],
+    threads: [...readers, replace],
+    lighter: { tree: { fanOut: 4, threads: [...readers, (a) => void replaceAtOnce(a)] } },
     verify,
   },
 ]);

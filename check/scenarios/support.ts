@@ -2,7 +2,7 @@
  * What scenarios of the shipped code share: a formatted arena, a thread's hold on it, and names for its words.
  *
  * Slots of the threads are claimed before the scenario begins (slot n is thread n's, by the number n + 1), so that attaching,
- * which is a scenario of its own, does not multiply the others. Sleeps have no timeouts: see ThreadMemory.
+ * which is a scenario of its own, does not multiply the others. Sleeps have no timeouts, and nothing is counted for statistics: see ThreadMemory.
  */
 
 import assert from "node:assert/strict";
@@ -16,7 +16,7 @@ import { claimSlot, kindOf, Slot, SlotKind, slotAddress, slotsOfKind } from "../
 import { Domain } from "../../src/rcu/domain.js";
 import { FLAVORS, type FlavorName } from "../../src/rcu/flavors/flavor.js";
 import { formatDomain, rcuWords } from "../../src/rcu/flavors/open.js";
-import { DOMAIN_WORDS } from "../../src/rcu/layout.js";
+import { DOMAIN_WORDS, DomainWord, domainRoot } from "../../src/rcu/layout.js";
 import { FIRST_SEQUENCE } from "../../src/rcu/sequence.js";
 import { DIRECTORY_WORDS } from "../../src/shared/directory.js";
 import { nameOfWord } from "../names.js";
@@ -26,8 +26,8 @@ import { UndoMemory } from "../undo-memory.js";
 
 const USER_WORDS = 128;
 const SIZES = { slots: 4, caches: 16, domains: 2 };
-/** Two levels for four slots. Every scenario's arena has room for it. */
-const FAN_OUT = 2;
+export const FAN_OUT = 2;
+/** Every scenario's arena has room for a tree. */
 const RCU_WORDS = rcuWords(SIZES, { flavor: "tree", fanOut: FAN_OUT });
 const OPTIONS: ArenaOptions = { ...SIZES, rootWords: RCU_WORDS + DIRECTORY_WORDS + USER_WORDS };
 const WORDS = leastBytes(OPTIONS) / 4;
@@ -38,15 +38,50 @@ export const LAYOUT: Layout = formatArena(new UndoMemory(WORDS), OPTIONS, [1, 2]
 /** A word of the scenario's own. */
 export const user = (word: number): Address => field(LAYOUT.root, RCU_WORDS + DIRECTORY_WORDS + word);
 
-/** A thread's memory, until its run ends: the driver of its domain is still to come then, and finds nothing to do. */
+/** Where a domain's statistics stand: how many grace periods there were, and how long they took. */
+const STATISTICS: ReadonlySet<number> = new Set(
+  Array.from({ length: LAYOUT.domains }, (_, domain) => domainRoot(LAYOUT, domain)).flatMap((root) => [
+    root + DomainWord.GRACE_PERIODS,
+    root + DomainWord.LONGEST,
+    ...Array.from({ length: DOMAIN_WORDS - DomainWord.HISTOGRAM }, (_, word) => root + DomainWord.HISTOGRAM + word),
+  ]),
+);
+
+/**
+ * A thread's memory, until its run ends: the driver of its domain is still to come then, and finds nothing to do.
+ *
+ * Statistics are left out. No decision is made by them, and every thread counts in the same words: two that merely count one after the other or the other way
+ * round would be two executions. (It also takes away what they order, so a race that counting would hide is seen.)
+ */
 class ThreadMemory extends PassingMemory {
   readonly #patient: boolean;
+  readonly #counts: boolean;
   #over = false;
 
-  /** @param patient sleeps without timeouts, so that a wake-up which only a timeout makes good is seen as a deadlock */
-  constructor(inner: Memory, patient: boolean) {
+  /**
+   * @param patient sleeps without timeouts, so that a wake-up which only a timeout makes good is seen as a deadlock
+   * @param counts statistics are not left out
+   */
+  constructor(inner: Memory, patient: boolean, counts = false) {
     super(inner);
     this.#patient = patient;
+    this.#counts = counts;
+  }
+
+  override load(address: Address): number {
+    return this.#isLeftOut(address) ? 0 : super.load(address);
+  }
+
+  override add(address: Address, value: number): number {
+    return this.#isLeftOut(address) ? 0 : super.add(address, value);
+  }
+
+  override compareExchange(address: Address, expected: number, replacement: number): number {
+    return this.#isLeftOut(address) ? expected : super.compareExchange(address, expected, replacement);
+  }
+
+  #isLeftOut(address: Address): boolean {
+    return !this.#counts && STATISTICS.has(address);
   }
 
   protected override passes(): boolean {
@@ -137,14 +172,20 @@ export function whole(a: Actor): void {
 
 export interface ArenaScenario {
   readonly name: string;
+  /** What is different on a flavor whose grace periods take so many accesses that the scenario would be too large there. */
+  readonly lighter?: { readonly [F in FlavorName]?: Partial<Omit<ArenaScenario, "name" | "flavor" | "lighter">> };
   /** Slots claimed beforehand; default one for each thread. */
   readonly slots?: number;
   /** Flavor of the main domain. */
   readonly flavor?: FlavorName;
+  /** Children of a node, if it is the tree flavor; default 2: two levels for four slots. */
+  readonly fanOut?: 2 | 4;
   /** About its first grace-period sequence. */
   readonly sequence?: number;
   /** Sleeps keep their timeouts; they fire when nobody else can run. */
   readonly timeouts?: boolean;
+  /** Statistics are kept. */
+  readonly counts?: boolean;
   /** With an actor for each thread. */
   setup?(...actors: Actor[]): void;
   readonly threads: readonly ((actor: Actor) => unknown)[];
@@ -154,25 +195,28 @@ export interface ArenaScenario {
 
 /** The scenarios on each flavor; the event-loop flavor's go by the plain name. */
 export const onEachFlavor = (specs: readonly ArenaScenario[]): Scenario[] =>
-  FLAVORS.flatMap((flavor) => specs.map((spec) => inArena({ ...spec, flavor, name: flavor === "event-loop" ? spec.name : `${spec.name}, ${flavor}` })));
+  FLAVORS.flatMap((flavor) => specs.map((spec) => inArena({ ...spec, ...spec.lighter?.[flavor], flavor, name: nameOn(flavor, spec.name) })));
+
+/** What a scenario or a litmus test goes by on a flavor. */
+export const nameOn = (flavor: FlavorName, name: string): string => (flavor === "event-loop" ? name : `${name}, ${flavor}`);
 
 /** A scenario in an arena. */
 export function inArena(spec: ArenaScenario): Scenario {
-  const { name, slots = spec.threads.length, flavor = "event-loop", sequence = FIRST_SEQUENCE } = spec;
+  const { name, slots = spec.threads.length, flavor = "event-loop", fanOut = FAN_OUT, sequence = FIRST_SEQUENCE } = spec;
   return {
     name,
     words: WORDS,
     label: (address) => nameOfWord(LAYOUT, address, RCU_WORDS - LAYOUT.domains * DOMAIN_WORDS),
     setup(memory, tools) {
       formatArena(memory, OPTIONS, [1, 2]);
-      formatDomain(memory, LAYOUT, 0, { flavor, fanOut: FAN_OUT, sequence });
+      formatDomain(memory, LAYOUT, 0, { flavor, fanOut, sequence });
       for (let i = 0; i < slots; i++) claimSlot(memory, LAYOUT, i + 1);
       const own = new ThreadMemory(memory, true);
       spec.setup?.(...spec.threads.map((_, i) => new Actor(i, own, tools)));
       own.end();
     },
     threads: spec.threads.map((run, i) => (inner, tools) => {
-      const memory = new ThreadMemory(inner, spec.timeouts !== true);
+      const memory = new ThreadMemory(inner, spec.timeouts !== true, spec.counts);
       try {
         return tools.turn(() => run(new Actor(i, memory, tools)));
       } finally {

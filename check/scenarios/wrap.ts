@@ -19,6 +19,7 @@ export const wrap: readonly Scenario[] = onEachFlavor(
         replace(a, NEWER, 3);
       },
     ],
+    lighter: { tree: { threads: [(a) => [a.turn(() => section(a)), a.turn(() => section(a))], replace] } }, // wraps in its first grace period
     verify: (_, results) => noneReused(results),
   })),
 );

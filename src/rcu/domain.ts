@@ -445,27 +445,17 @@ export class Domain {
     this.#mayWait(operation);
   }
 
-  /** What blocks the thread is refused also while sections of other tasks of this thread are open, which then could not end. */
-  #mayBlock(operation: string): void {
-    this.#mayWait(operation);
-    if (this.reader.nesting > 0)
-      throw new ContextError(
-        "ERR_IN_SECTION",
-        `${operation} would block this thread, in which a section is open that awaits something: use the asynchronous twin.${this.#origin()}`,
-      );
-  }
-
   /** Where this thread's section began, in debug mode. */
   #origin(): string {
     const stack = this.#debug ? loadOrigin(this.#site, this.#site.slot) : undefined;
     return stack === undefined ? "" : ` The section began\n${stack}`;
   }
 
-  /** What may wait is refused in a section, with a spin lock held, and after `detach`. */
+  /** What may wait is refused in a section, of whatever domain, with a spin lock held, and after `detach`. */
   #mayWait(operation: string): void {
     this.reader.mustBeOpen();
-    // In the phase flavor other sections of this thread may be open: they await something, and go on.
-    if (this.reader.nesting > 0 && (this.flavor !== "phase" || this.reader.inSynchronousSection))
+    // Sections of phase domains that await something may be open: they go on meanwhile.
+    if (this.#family.some(({ reader }) => reader.inSynchronousSection))
       throw new ContextError(
         "ERR_IN_SECTION",
         `${operation} may wait, and was called in a read-side section, which others wait for: end the section first.${this.#origin()}`,
@@ -480,7 +470,7 @@ export class Domain {
     if (this.reader.nesting > 0)
       throw new ContextError(
         "ERR_IN_SECTION",
-        `${operation} blocks, and ${this.reader.nesting} sections of this thread await something: they could never end. Use the asynchronous twin.`,
+        `${operation} blocks, and ${this.reader.nesting} sections of this thread await something: they could never end. Use the asynchronous twin.${this.#origin()}`,
       );
   }
 

@@ -77,7 +77,7 @@ export class Waiter {
     const { events, memory } = this.#site;
     const { periods, reader } = this.#flavor;
     reader.goOffline();
-    const isOver = periods.watch(cookie);
+    const isOver = (): boolean => periods.isOver(cookie);
     if (isOver()) return true;
     const started = performance.now();
     if (this.#isOverSoon(isOver, expedited)) return true;
@@ -99,10 +99,9 @@ export class Waiter {
   async wait(cookie: Cookie, { signal, expedited = false }: WaitOptions): Promise<void> {
     const { events } = this.#site;
     const { periods, reader } = this.#flavor;
-    const isPast = periods.watch(cookie);
     const isOver = (): boolean => {
       reader.quiescent();
-      return isPast();
+      return periods.isOver(cookie);
     };
     signal?.throwIfAborted();
     if (isOver() || (expedited && this.#isOverSoon(isOver, true))) return;

@@ -80,10 +80,6 @@ export class EventLoopPeriods implements GracePeriods {
     return isPast(seen, newest, cookie, STEP);
   }
 
-  watch(cookie: Cookie): () => boolean {
-    return () => this.isOver(cookie);
-  }
-
   force(): void {
     const { domain } = this.#site;
     const cookie = this.#site.memory.load(this.#site.sequence) as Cookie;

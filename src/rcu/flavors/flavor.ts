@@ -58,8 +58,6 @@ export interface GracePeriods {
   start(): Cookie;
   /** Whether the cookie's grace period is over. Looks, and helps it along. */
   isOver(cookie: Cookie): boolean;
-  /** `isOver`, for one who goes on looking until it is: what it has seen at one look it need not see again. Made after the cookie was taken. */
-  watch(cookie: Cookie): () => boolean;
   /** Look at every slot that is still waited for, on behalf of those that cannot report by themselves. */
   force(): void;
   /** A cookie that is over. */

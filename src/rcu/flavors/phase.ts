@@ -24,7 +24,7 @@
  *   SINCE, LONGEST_SECTION   atomic; of sections that outlive their turn
  *
  * Guarantees
- *   A  `isOver(cookie)`, and what `watch` gives, is true only if every section that began before the cookie was taken has ended.
+ *   A  `isOver(cookie)` is true only if every section that began before the cookie was taken has ended.
  *   B  it becomes true once they have ended, if anyone looks; new sections cannot hold it up for ever, since they are in the other phase.
  *   C  no lost wake-up: as event-loop.
  *   D  domains are independent: a section holds up its own domain only.
@@ -215,22 +215,6 @@ export class PhasePeriods implements GracePeriods {
       if ((flips & 1) === 0) this.#site.countGracePeriod(flips + 1);
       this.#site.events.wake(); // others may wait for this flip
     }
-  }
-
-  /**
-   * Who keeps looking need not wait for all flips, which are there so that nobody has to remember anything: it is enough to have seen each counter of each
-   * slot empty once since the cookie was taken. Flips still see to it that new readers do not hold it up for ever.
-   */
-  watch(cookie: Cookie): () => boolean {
-    let open: (readonly [slot: number, phase: number])[] | undefined;
-    return () => {
-      open ??= Array.from({ length: this.#site.slotsUsed() }, (_, slot) => [[slot, 0] as const, [slot, 1] as const]).flat();
-      if (open.length > 0) {
-        open = open.filter(([slot, phase]) => !this.#isEmptyIn(slot, phase));
-        if (open.length === 0) this.#site.countGracePeriod(cookie);
-      }
-      return open.length === 0 || this.isOver(cookie);
-    };
   }
 
   force(): void {} // every look is one at all slots

@@ -172,10 +172,6 @@ export class TreePeriods implements GracePeriods {
     };
   }
 
-  watch(cookie: Cookie): () => boolean {
-    return () => this.isOver(cookie);
-  }
-
   force(): void {
     this.#reader.whileOnline((now) => {
       if (stateOf(now) !== State.WAITING) return;

@@ -7,12 +7,14 @@ import { fileURLToPath } from "node:url";
 import { readCommand, UsageError } from "../../check/command.js";
 import { Random, seedOf } from "../../check/support/seed.js";
 import { sleep } from "../../check/support/watchdog.js";
+import { STRUCTURES } from "../../check/torture/job.js";
 import { type Operation, type State, statesAfter } from "../../check/torture/linearizable.js";
 import { COMMAND, optionsOf } from "../../check/torture/options.js";
 import type { Result } from "../../check/torture/run.js";
 import { StallWatch } from "../../check/torture/stall.js";
 import { PIPE_BUCKETS, Tally } from "../../check/torture/tally.js";
 import { Shared } from "../../src/index.js";
+import { FLAVORS } from "../../src/rcu/flavors/flavor.js";
 
 const LIMIT = 60_000;
 
@@ -53,11 +55,16 @@ function resultOf({ stdout, stderr }: Ended): Result {
   return JSON.parse(stdout) as Result;
 }
 
-for (const structure of ["rcu", "intervalMap"]) {
-  test(`torture finds nothing wrong: ${structure}, with threads killed`, async (t) => {
-    const seed = seedOf(`torture ${structure}`);
-    const ended = await torture(["--structure", structure, "--seconds", "4", "--threads", "3", "--seed", String(seed), "--kill", "--json"]);
+const RUNS = FLAVORS.flatMap((flavor) => STRUCTURES.map((structure) => ({ flavor, structure })));
+
+for (const { flavor, structure } of RUNS) {
+  const which = ["--flavor", flavor, "--structure", structure, "--threads", "3", "--json"];
+
+  test(`torture finds nothing wrong: ${structure}, ${flavor}, with threads killed`, async (t) => {
+    const seed = seedOf(`torture ${structure} ${flavor}`);
+    const ended = await torture([...which, "--seconds", "3", "--seed", String(seed), "--kill"]);
     const result = resultOf(ended);
+    assert.deepEqual([result.flavor, result.structure], [flavor, structure]);
     assert.deepEqual([ended.status, result.errors, result.stalls, result.leaked, result.violations], [0, 0, 0, 0, []], ended.stderr);
     assert.equal(result.seed, seed);
     assert.ok(result.kills > 0 && result.reads > 100 && result.updates > 10 && result.gracePeriods > 10, `it did something: ${ended.stdout}`);
@@ -67,9 +74,9 @@ for (const structure of ["rcu", "intervalMap"]) {
     t.diagnostic(`${result.kills} kills, ${result.reads} reads, ${result.gracePeriods} grace periods, pipe ${result.pipe.join(" ")}`);
   });
 
-  test(`torture finds that grace periods do nothing: ${structure}`, async (t) => {
-    const seed = seedOf(`busted ${structure}`);
-    const ended = await torture(["--structure", structure, "--seconds", "4", "--threads", "3", "--seed", String(seed), "--busted", "--json"]);
+  test(`torture finds that grace periods do nothing: ${structure}, ${flavor}`, async (t) => {
+    const seed = seedOf(`busted ${structure} ${flavor}`);
+    const ended = await torture([...which, "--seconds", "2", "--seed", String(seed), "--busted"]);
     const result = resultOf(ended);
     assert.equal(ended.status, 1, ended.stderr);
     assert.ok((result.errorKinds["cookie early"] ?? 0) > 0, ended.stdout);
@@ -100,7 +107,7 @@ const parse = (args: readonly string[]): unknown => {
 
 test("a wrong command line is refused, and says what is allowed", async () => {
   for (const [args, says] of [
-    [["--flavor", "srcu"], /--flavor takes event-loop; got "srcu"/],
+    [["--flavor", "srcu"], /--flavor takes event-loop, phase or tree; got "srcu"/],
     [["--structure", "tree"], /--structure takes rcu or intervalMap/],
     [["--seconds", "0"], /--seconds takes a number of seconds above 0/],
     [["--threads", "1.5"], /--threads takes a whole number/],

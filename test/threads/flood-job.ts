@@ -1,0 +1,4 @@
+export interface FloodJob {
+  /** How long a section lasts, in ms. */
+  readonly milliseconds: number;
+}

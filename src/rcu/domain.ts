@@ -87,16 +87,19 @@ export class Domain {
   readonly #waiter: Waiter;
   readonly #reclaimer: Reclaimer;
   readonly #driver: Driver;
+  readonly #main: Domain;
   readonly #others: Domain[] = [];
   readonly #debug: boolean;
 
   /**
    * @param arena its root area begins with the words of its domains (flavors/open.ts)
    * @param index a domain that `formatDomain` has made; the main one, 0, comes first in each thread, and opens the others
+   * @param main this thread's main domain, for another one
    */
-  constructor(arena: Arena, options: DomainOptions = {}, index = 0, departed: Departed = new Departed(arena.heap)) {
+  constructor(arena: Arena, options: DomainOptions = {}, index = 0, main?: Domain) {
     this.arena = arena;
     this.index = index;
+    this.#main = main ?? this;
     const { memory, layout, heap } = arena;
     const { slot } = heap;
     const { stallTimeout = STALL_TIMEOUT, onStall, retireLimit = layout.pages * 4096 * RETIRE_SHARE, looks } = options;
@@ -105,12 +108,12 @@ export class Domain {
     this.#flavor = openFlavor(this.#site, { sectionLeftOpen: () => warn(SECTION_LEFT_OPEN, "QuiesceWarning") });
     this.reader = this.#flavor.reader;
     this.periods = this.#flavor.periods;
-    this.#departed = departed;
-    departed.know(index, this.periods);
+    this.#departed = main === undefined ? new Departed(heap) : main.#departed;
+    this.#departed.know(index, this.periods);
     this.#stalls = new StallDetector(this.#site, this.flavor, this.periods, { timeout: stallTimeout, onStall });
     this.#waiter = new Waiter(this.#site, this.#flavor, this.#stalls, looks);
     this.#reclaimer = new Reclaimer(heap, this.#site, this.#flavor, retireLimit);
-    this.#driver = new Driver(this.#site, this.#flavor, this.#reclaimer, departed, this.#stalls);
+    this.#driver = new Driver(this.#site, this.#flavor, this.#reclaimer, this.#departed, this.#stalls);
     const { park } = slot;
     slot.park = (address, expected, timeout) => {
       this.reader.goOffline(); // a thread that sleeps for a lock must not hold up a grace period
@@ -126,7 +129,7 @@ export class Domain {
   open(index: number, options: DomainOptions = {}): Domain {
     const known = this.#others.find((domain) => domain.index === index);
     if (known !== undefined) return known;
-    const domain = new Domain(this.arena, options, index, this.#departed);
+    const domain = new Domain(this.arena, options, index, this.#main);
     this.#others.push(domain);
     return domain;
   }
@@ -443,11 +446,20 @@ export class Domain {
   /** What may wait is refused in a section, with a spin lock held, and after `detach`. */
   #mayWait(operation: string): void {
     this.reader.mustBeOpen();
-    // In the phase flavor other sections of this thread may be open: they await something, and go on.
-    if (this.reader.nesting > 0 && (this.flavor !== "phase" || this.reader.inSynchronousSection))
+    if (this.#inSection || this.#main.#inTurnSection)
       throw new ContextError("ERR_IN_SECTION", `${operation} may wait, and was called in a read-side section, which others wait for: end the section first.`);
     if (this.arena.heap.slot.spinLocks > 0)
       throw new ContextError("ERR_ATOMIC_CONTEXT", `${operation} may wait, and this thread holds a spin lock, for which others burn their time: unlock first.`);
+  }
+
+  /** In the phase flavor other sections of this thread may be open: they await something, and go on. */
+  get #inSection(): boolean {
+    return this.flavor === "phase" ? this.reader.inSynchronousSection : this.reader.nesting > 0;
+  }
+
+  /** Whether a section is open that must not sleep for anything, whichever domain that is in (the kernel's rule of RCU beside SRCU). */
+  get #inTurnSection(): boolean {
+    return this.flavor !== "phase" && this.reader.nesting > 0;
   }
 
   /** What blocks is refused also while sections of this thread await something (phase): they could not go on. */

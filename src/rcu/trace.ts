@@ -3,9 +3,13 @@
  *
  * Each thread records itself; `mergeTraces` puts several together.
  *
+ * One look may find several grace periods over, and says only the newest; and several threads may ask for the same one. So spans are matched when a trace is
+ * given out: a span begins once, and ends at the first end of its own or a later sequence.
+ *
  * Law table: this file owns no word.
  */
 
+import { notBefore } from "./sequence.js";
 import { type Tracepoint, type TracepointName, tracepoints } from "./tracepoints.js";
 
 /** An event of the Trace Event Format; times in microseconds. */
@@ -77,7 +81,7 @@ export class Trace {
 
   /** What was recorded so far. */
   get trace(): ChromeTrace {
-    return { traceEvents: [...this.#events], displayTimeUnit: "ms" };
+    return { traceEvents: matched(this.#events), displayTimeUnit: "ms" };
   }
 
   /** Record no more. Gives what was recorded. */
@@ -89,5 +93,31 @@ export class Trace {
 
 /** The traces of several threads in one. */
 export function mergeTraces(traces: readonly ChromeTrace[]): ChromeTrace {
-  return { traceEvents: traces.flatMap(({ traceEvents }) => traceEvents).sort((a, b) => a.ts - b.ts), displayTimeUnit: "ms" };
+  return { traceEvents: matched(traces.flatMap(({ traceEvents }) => traceEvents).sort((a, b) => a.ts - b.ts)), displayTimeUnit: "ms" };
+}
+
+/** Spans that begin once, and end with the first end of their own or a later sequence. What is matched already stays as it is. */
+function matched(events: readonly TraceEvent[]): TraceEvent[] {
+  const open = new Map<unknown, TraceEvent>();
+  const isOver = (begun: TraceEvent, end: TraceEvent): boolean => {
+    const [ofBegun, ofEnd] = [begun["args"] as Span, end["args"] as Span];
+    return ofBegun.domain === ofEnd.domain && notBefore(ofEnd.sequence, ofBegun.sequence);
+  };
+  return events.flatMap((event) => {
+    const id = event["id"];
+    if (event.ph === "b") {
+      if (open.has(id)) return [];
+      open.set(id, event);
+    }
+    if (event.ph !== "e") return [event];
+    const over = [...open.values()].filter((begun) => isOver(begun, event));
+    for (const begun of over) open.delete(begun["id"]);
+    return over.map((begun) => ({ ...event, name: begun.name, id: begun["id"] }));
+  });
+}
+
+/** What a grace period's events say. */
+interface Span {
+  readonly domain: number;
+  readonly sequence: number;
 }

@@ -200,6 +200,7 @@ export class PhasePeriods implements GracePeriods {
       // Whoever fails has been overtaken by another one's flip.
       if (memory.compareExchange(sequence, flips, (flips + 1) | 0) !== flips) continue;
       if ((flips & 1) === 0) this.#site.countGracePeriod(flips + 1);
+      else this.#site.tellEnd(flips + 1); // cookies are of either kind
       this.#site.events.wake(); // others may wait for this flip
     }
   }

@@ -30,7 +30,7 @@ export const LIMBO_SEGMENTS = 4;
 const SEGMENT_WORDS = 3;
 
 /** Objects put back for each taking of the arena lock. */
-const RELEASE_CHUNK = 256;
+export const RELEASE_CHUNK = 256;
 
 /** What limbo asks of whatever an address may be: an object of a slab, or a block of pages. */
 export interface Objects {

@@ -138,7 +138,13 @@ export class SharedMemory implements Memory {
   waitAsync(address: Address, expected: number, timeout: number): AsyncWait {
     if (waitAsync !== undefined) return waitAsync(this.#words, address, expected, timeout);
     // Where it is missing the caller looks again soon: no wake-up can be lost, it only comes late.
-    return { async: true, value: new Promise((resolve) => setTimeout(resolve, Math.min(timeout, 2), "timed-out")) };
+    return {
+      async: true,
+      value: new Promise((resolve) => {
+        const timer = setTimeout(resolve, Math.min(timeout, 2), "timed-out") as { unref?: () => void };
+        timer.unref?.(); // as the real one, it keeps no loop alive
+      }),
+    };
   }
   notify(address: Address): number {
     return Atomics.notify(this.#words, address);

@@ -15,11 +15,13 @@ import { type Address, field } from "./address.js";
 import { flushMagazine } from "./cache.js";
 import type { Heap } from "./heap.js";
 import { Header } from "./layout.js";
-import { domainOfIntent, LIMBO_SEGMENTS } from "./limbo.js";
+import { domainOfIntent, LIMBO_SEGMENTS, RELEASE_CHUNK } from "./limbo.js";
 import { markOwnerDied } from "./robust-mutex.js";
 import {
+  debugAddress,
   heldLocks,
   kindOf,
+  NAME_WORDS,
   READER_WORDS,
   RecordWord,
   recordAddress,
@@ -31,6 +33,7 @@ import {
   slotsUsed,
   threadOf,
 } from "./slot.js";
+import { storeText } from "./text.js";
 
 /** Rebuild all that is derived, and drain the dead. With the arena lock, after its owner died. */
 export function repairArena(heap: Heap): void {
@@ -93,30 +96,34 @@ function undoRefill(heap: Heap, slot: Address): void {
  */
 export function reapThread(heap: Heap, thread: number, timeout?: number): boolean {
   const { memory, layout } = heap;
+  let found = false;
   for (let index = 0; index < slotsUsed(memory); index++) {
-    const address = slotAddress(layout, index);
     const live = slotState(SlotKind.LIVE, thread);
     const dead = slotState(SlotKind.DEAD, thread);
     // The thread is part of the word, so a slot that was given to another one meanwhile is left alone.
-    const state = memory.compareExchange(address, live, dead);
-    if (state !== live && state !== dead) continue;
+    const state = memory.compareExchange(slotAddress(layout, index), live, dead);
+    found ||= state === live || state === dead; // a failed attach may have left it more than one
+  }
+  if (found) {
     // Not only for this one: an earlier reaper may have died before it came to do so.
     for (let other = 0; other < slotsUsed(memory); other++) {
       const dying = memory.load(slotAddress(layout, other)); // kind and thread at one instant: the slot may be another's at the next
       if (kindOf(dying) === SlotKind.DEAD) markOwnerDied(memory, Header.ARENA_LOCK, threadOf(dying));
     }
     heap.withArenaLock(() => drainDead(heap), timeout);
-    return true;
   }
-  return false;
+  return found;
 }
 
 /** Empty the record of a slot that has nothing left, for its next owner. With the arena lock. */
 export function clearSlot({ memory, layout }: Heap, index: number): void {
-  memory.store(field(slotAddress(layout, index), SlotWord.LIVENESS), 0);
+  const slot = slotAddress(layout, index);
+  memory.store(field(slot, SlotWord.LIVENESS), 0);
+  if (memory.load(field(slot, SlotWord.NAME)) !== 0) storeText(memory, field(slot, SlotWord.NAME), NAME_WORDS, "");
   for (let domain = 0; domain < layout.domains; domain++) {
     const record = recordAddress(layout, index, domain);
     for (let word = 0; word < READER_WORDS; word++) memory.store(field(record, RecordWord.READER + word), 0);
+    if (layout.debugWords > 0) memory.store(debugAddress(record), 0);
     memory.fill(field(record, RecordWord.LIMBO), RecordWord.COOKIE_TAKEN + 1 - RecordWord.LIMBO, 0);
   }
 }
@@ -129,8 +136,13 @@ export function freeSlot(heap: Heap, index: number): void {
   heap.memory.store(address, SlotKind.FREE); // commit
 }
 
-/** Give the objects that a DRAINED slot has in one domain, whose grace period is over, back. With the arena lock. */
-export function releaseLimbo(heap: Heap, index: number, domain: number): void {
+/**
+ * Give objects that a DRAINED slot has in one domain, whose grace period is over, back: some hundreds, so that nobody waits long for the arena lock, which
+ * is held.
+ * @returns whether none is left
+ */
+export function releaseLimbo(heap: Heap, index: number, domain: number): boolean {
   const limbo = heap.limboOf(index, domain);
-  for (let segment = 0; segment < LIMBO_SEGMENTS; segment++) limbo.releaseSome(segment, Number.POSITIVE_INFINITY);
+  for (let segment = 0; segment < LIMBO_SEGMENTS; segment++) limbo.releaseSome(segment, RELEASE_CHUNK);
+  return limbo.empty;
 }

@@ -25,7 +25,7 @@
  */
 
 import type { Address } from "./address.js";
-import { DeadlockError, LockTimeoutError } from "./errors.js";
+import { DeadlockError, LockTimeoutError, QuiesceError } from "./errors.js";
 import type { Memory } from "./memory.js";
 import type { Park, Slot } from "./slot.js";
 
@@ -112,8 +112,11 @@ export class RobustMutex {
   /**
    * Let the lock go.
    * @param failed what it protects is not repaired: the next owner is told that an owner died
+   * @throws QuiesceError (ERR_NOT_OWNER) when this thread does not hold it
    */
   unlock(failed = false): void {
+    if (!this.#slot.hasNoted(this.address))
+      throw new QuiesceError("ERR_NOT_OWNER", `unlock() of the lock at ${this.address}, which this thread does not hold.`);
     const old = this.#memory.exchange(this.address, failed ? DIED : 0);
     if ((old & WAITERS) !== 0) this.#memory.notify(this.address);
     this.#slot.forgetLock(this.address);

@@ -31,7 +31,7 @@ export const SlotWord = {
   STATE: 0,
   /** 1 from when the thread holds the platform's lock by which its death can be told (shared/liveness.ts). */
   LIVENESS: 1,
-  /** Its name, in UTF-8, zero-padded (see thread-name.ts). */
+  /** Its name, in UTF-8, zero-padded (text.ts). */
   NAME: 8,
   /** Addresses of locks the thread holds, is about to take, or has just let go. */
   HELD: 32,
@@ -140,6 +140,8 @@ export class Slot {
   #detached = false;
   /** Spin locks that the thread holds: it must not wait for anything. */
   spinLocks = 0;
+  /** Grace-period domains that the thread has opened (rcu/). */
+  readonly openDomains: Set<number> = new Set();
   /** Sleeps until `address` is notified, at most `timeout` ms; may wake early. */
   park: Park;
   readonly #held: Address;
@@ -174,6 +176,12 @@ export class Slot {
     return field(this.#magazines, cache * MAGAZINE_WORDS);
   }
 
+  /** Whether the thread holds a lock. */
+  hasNoted(lock: Address): boolean {
+    for (let i = 0; i < this.#depth; i++) if (this.memory.read(field(this.#held, i)) === lock) return true;
+    return false;
+  }
+
   /** Locks that the thread holds. */
   get locksHeld(): number {
     return this.#depth;
@@ -181,6 +189,7 @@ export class Slot {
 
   /** Note that this thread is about to take a lock, so that a reaper finds it. */
   noteLock(lock: Address): void {
+    this.mustBeAttached();
     if (this.#depth === MOST_HELD) throw new QuiesceError("ERR_TOO_MANY_LOCKS", `a thread may hold at most ${MOST_HELD} locks at once.`);
     this.memory.write(field(this.#held, this.#depth), lock);
     this.#depth++;

@@ -9,7 +9,7 @@
  *   the lock   atomic (robust-mutex.ts)
  *   what it protects   locked, by its own file's law table
  *
- * Guarantees: those of the robust mutex; and while it is held, `slot.spinLocks` is above 0, by which everything that may wait refuses.
+ * Guarantees: those of the robust mutex; and while it is held, `slot.spinLocks` is above 0, by which whatever waits for a grace period, and every update of a structure, refuses.
  */
 
 import type { Address } from "./address.js";
@@ -51,8 +51,8 @@ export class SpinLock {
    * @param failed what it protects is not repaired: the next owner is told that an owner died
    */
   unlock(failed = false): void {
-    this.#slot.spinLocks--;
     this.#mutex.unlock(failed);
+    this.#slot.spinLocks--;
   }
 
   /** Run `fn` with the lock. @throws what `lock`, `repair` and `fn` throw */

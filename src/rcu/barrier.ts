@@ -17,6 +17,7 @@ import { kindOf, SlotKind, slotAddress, threadOf } from "../memory/slot.js";
 import type { Site } from "./flavors/site.js";
 import { ReaderWord } from "./layout.js";
 import { notBefore } from "./sequence.js";
+import { SUSPECT_AFTER } from "./stall.js";
 import { LONGEST_SLEEP, waitUntil } from "./waiter.js";
 
 /** Callbacks that went with their thread. */
@@ -42,8 +43,15 @@ interface Pending {
 /**
  * Wait for the callbacks of all slots.
  * @param hurry tells all threads that lazy callbacks are not to be late
+ * @param suspect is told, in a long wait, of the threads that are waited for: they may be dead
  */
-export async function barrier(site: Site, hurry: () => void, signal: AbortSignal | undefined): Promise<BarrierResult> {
+export async function barrier(
+  site: Site,
+  hurry: () => void,
+  suspect: (threads: readonly number[]) => void,
+  signal: AbortSignal | undefined,
+): Promise<BarrierResult> {
+  let suspectAt = performance.now() + SUSPECT_AFTER;
   let pending = allPending(site);
   const lost: LostCallbacks[] = [];
   const done = (): boolean => {
@@ -53,7 +61,11 @@ export async function barrier(site: Site, hurry: () => void, signal: AbortSignal
   const sleep = async (): Promise<void> => {
     hurry(); // each time: a thread may have been about to sleep for its lazy ones
     const ticket = site.events.announceSleep();
-    if (!done()) await site.events.sleepAsync(ticket, LONGEST_SLEEP);
+    if (done()) return;
+    await site.events.sleepAsync(ticket, LONGEST_SLEEP);
+    if (performance.now() < suspectAt) return;
+    suspectAt = performance.now() + SUSPECT_AFTER;
+    suspect(pending.map(({ state }) => threadOf(state)));
   };
   await waitUntil(done, sleep, signal);
   return { lost };

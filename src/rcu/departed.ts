@@ -10,7 +10,7 @@
 
 import { type Address, field } from "../memory/address.js";
 import type { Heap } from "../memory/heap.js";
-import { freeSlot, releaseLimbo } from "../memory/reap.js";
+import { drainDead, freeSlot, releaseLimbo } from "../memory/reap.js";
 import { RecordWord, SlotKind, slotsOfKind } from "../memory/slot.js";
 import type { GracePeriods } from "./flavors/flavor.js";
 import { openFlavor } from "./flavors/open.js";
@@ -22,10 +22,16 @@ export class Departed {
   readonly #heap: Heap;
   readonly #reaping: Address;
   readonly #periods: (GracePeriods | undefined)[] = [];
+  readonly #waiting = new Map<number, Cookie>();
 
   constructor(heap: Heap) {
     this.#heap = heap;
     this.#reaping = field(domainRoot(heap.layout, 0), DomainWord.REAPING);
+  }
+
+  /** A cookie that some slot's limbo in a domain waits for, when last looked. */
+  waitingIn(domain: number): Cookie | undefined {
+    return this.any ? this.#waiting.get(domain) : undefined;
   }
 
   /** The grace periods of a domain as this thread drives them anyway. */
@@ -61,6 +67,8 @@ export class Departed {
       // Cleared before the scan: a slot that becomes DRAINED during it, without the lock, sets it again.
       memory.store(this.#reaping, 0);
       let left = false;
+      drainDead(this.#heap); // whoever was to reap them may have given up, or died
+      this.#waiting.clear();
       for (const slot of slotsOfKind(memory, layout, SlotKind.DRAINED)) {
         if (this.#empty(slot)) freeSlot(this.#heap, slot);
         else left = true;
@@ -82,8 +90,12 @@ export class Departed {
         memory.write(cookie, periods.start());
         memory.write(taken, 1);
       }
-      if (periods.isOver(memory.read(cookie) as Cookie)) releaseLimbo(this.#heap, slot, domain);
-      else empty = false;
+      // In parts, as long as others can wait for the lock: the rest at the next look.
+      if (periods.isOver(memory.read(cookie) as Cookie)) empty = releaseLimbo(this.#heap, slot, domain) && empty;
+      else {
+        this.#waiting.set(domain, memory.read(cookie) as Cookie);
+        empty = false;
+      }
     }
     return empty;
   }

@@ -9,15 +9,16 @@
 
 import { type Address, field, PAGE_BYTES } from "../memory/address.js";
 import type { Arena } from "../memory/arena.js";
-import { OutOfMemoryError } from "../memory/errors.js";
+import { InvalidSizeError, OutOfMemoryError, QuiesceError } from "../memory/errors.js";
 import { reapThread } from "../memory/reap.js";
 import { NAME_WORDS, SlotWord } from "../memory/slot.js";
 import { storeText } from "../memory/text.js";
 import { type BarrierResult, barrier } from "./barrier.js";
-import { Departed } from "./departed.js";
+import type { Departed } from "./departed.js";
 import { Driver } from "./driver.js";
 import { recordDuration } from "./durations.js";
 import { ContextError, GracePeriodTimeoutError } from "./errors.js";
+import { Family } from "./family.js";
 import type { Flavor, FlavorName, GracePeriods, Reader, ReadIndex } from "./flavors/flavor.js";
 import { openFlavor } from "./flavors/open.js";
 import { Site } from "./flavors/site.js";
@@ -28,7 +29,7 @@ import type { Cookie } from "./sequence.js";
 import { STALL_TIMEOUT, StallDetector, type StallReport, warn } from "./stall.js";
 import { type DomainStats, domainStats, type Interval, startInterval } from "./stats.js";
 import { tracepoints } from "./tracepoints.js";
-import { Waiter, type WaitOptions } from "./waiter.js";
+import { LONGEST_SLEEP, Waiter, type WaitOptions } from "./waiter.js";
 
 /** How long an allocation waits for grace periods before it gives up, in ms. */
 const FORCED_WAIT = 2000;
@@ -87,15 +88,21 @@ export class Domain {
   readonly #waiter: Waiter;
   readonly #reclaimer: Reclaimer;
   readonly #driver: Driver;
-  /** All domains that this thread has opened, this one too. */
-  readonly #family: Domain[];
+  readonly #family: Family<Domain>;
   readonly #debug: boolean;
+  #closed = false;
 
   /**
    * @param arena its root area begins with the words of its domains (flavors/open.ts)
    * @param index a domain that `formatDomain` has made; the main one, 0, comes first in each thread, and opens the others
+   * @param family this thread's domains, for one beside the main one
+   * @throws QuiesceError (ERR_DOMAIN) for a domain that nobody has made, or that this thread has opened already
    */
-  constructor(arena: Arena, options: DomainOptions = {}, index = 0, departed: Departed = new Departed(arena.heap), family: Domain[] = []) {
+  constructor(arena: Arena, options: DomainOptions = {}, index = 0, family: Family<Domain> = new Family(arena.heap)) {
+    checkOptions(options);
+    const { openDomains } = arena.heap.slot;
+    // A second reader with counts of its own would write over those of the first.
+    if (openDomains.has(index)) throw new QuiesceError("ERR_DOMAIN", `this thread has opened domain ${index} already.`);
     this.arena = arena;
     this.#family = family;
     this.index = index;
@@ -107,18 +114,23 @@ export class Domain {
     this.#flavor = openFlavor(this.#site, { sectionLeftOpen: () => warn(SECTION_LEFT_OPEN + this.#origin(), "QuiesceWarning") });
     this.reader = this.#flavor.reader;
     this.periods = this.#flavor.periods;
-    this.#departed = departed;
-    departed.know(index, this.periods);
-    this.#stalls = new StallDetector(this.#site, this.flavor, this.periods, { timeout: stallTimeout, onStall });
+    this.#departed = family.departed;
+    this.#departed.know(index, this.periods);
+    this.#stalls = new StallDetector(this.#site, this.flavor, this.periods, {
+      timeout: stallTimeout,
+      onStall,
+      onSuspects: (threads) => family.onSuspects?.(threads),
+    });
     this.#waiter = new Waiter(this.#site, this.#flavor, this.#stalls, spin);
-    this.#reclaimer = new Reclaimer(heap, this.#site, this.#flavor, retireLimit, () => this.#goOffline());
-    this.#driver = new Driver(this.#site, this.#flavor, this.#reclaimer, departed, this.#stalls);
+    this.#reclaimer = new Reclaimer(heap, this.#site, this.#flavor, retireLimit, family);
+    this.#driver = new Driver(this.#site, this.#flavor, this.#reclaimer, this.#departed, this.#stalls);
     const { park } = slot;
     slot.park = (address, expected, timeout) => {
       this.reader.goOffline(); // a thread that sleeps for a lock must not hold up a grace period
       park(address, expected, timeout);
     };
-    family.push(this);
+    family.members.push(this);
+    openDomains.add(index);
   }
 
   get flavor(): FlavorName {
@@ -127,8 +139,8 @@ export class Domain {
 
   /** This thread's hold on another domain of the arena, which somebody has made. */
   open(index: number, options: DomainOptions = {}): Domain {
-    const known = this.#family.find((domain) => domain.index === index);
-    return known ?? new Domain(this.arena, options, index, this.#departed, this.#family);
+    this.reader.mustBeOpen();
+    return this.#family.members.find((domain) => domain.index === index) ?? new Domain(this.arena, options, index, this.#family);
   }
 
   // Reader -------------------------------------------------------------------------------------------
@@ -139,10 +151,11 @@ export class Domain {
    */
   read<T>(fn: (() => T) & Synchronous<T>): T {
     const before = this.reader.begin();
-    if (this.#debug && before === 0) storeOrigin(this.#site);
     try {
+      if (this.#debug && before === 0) storeOrigin(this.#site);
       const result = fn();
       if (isThenable(result)) {
+        Promise.resolve(result).catch(() => {}); // what is reported is this misuse
         throw new ContextError(
           "ERR_ASYNC_SECTION",
           "read(fn) was given an async function: its section ends with the synchronous turn. Take copies inside and await outside, or use readAsync() of a phase domain.",
@@ -169,7 +182,8 @@ export class Domain {
   }
 
   /**
-   * Run an async function in a section that lasts until its promise is settled. Phase domains only.
+   * Run an async function in a section that lasts until its promise is settled. Phase domains only. It must not await this domain's own
+   * `synchronize()`, which waits for it; that cannot be told from another task's, so only the stall detector says so.
    * @throws ContextError (ERR_ASYNC_SECTION) in other flavors
    */
   async readAsync<T>(fn: () => Promise<T>): Promise<T> {
@@ -229,13 +243,8 @@ export class Domain {
    */
   offline<T>(fn: () => T): T {
     this.#mayWait("offline()");
-    this.#goOffline();
+    this.#family.goOffline();
     return fn();
-  }
-
-  /** This thread is about to block: in none of its domains may a grace period wait for the end of a turn that itself waits. */
-  #goOffline(): void {
-    for (const domain of this.#family) domain.reader.goOffline();
   }
 
   // Updater ------------------------------------------------------------------------------------------
@@ -292,8 +301,9 @@ export class Domain {
   }
 
   #synchronizeSync(cookie: Cookie, { timeout, expedited }: SyncWaitOptions): void {
+    checkMilliseconds("timeout", timeout);
     const started = performance.now();
-    this.#goOffline();
+    this.#family.goOffline();
     if (!this.#waiter.waitSync(cookie, timeout, expedited)) {
       throw new GracePeriodTimeoutError(timeout as number, this.#stalls.describe(cookie, performance.now() - started));
     }
@@ -330,13 +340,16 @@ export class Domain {
   condSynchronize(cookie: Cookie, options: WaitOptions = {}): Promise<void> {
     this.#mayWait("condSynchronize()");
     if (this.periods.isOver(cookie)) return Promise.resolve();
-    return this.#synchronize(this.#start(options.expedited), options);
+    this.#start(options.expedited); // somebody must ask for it
+    return this.#synchronize(cookie, options);
   }
 
   /** As `condSynchronize`, blocking. */
   condSynchronizeSync(cookie: Cookie, options: SyncWaitOptions = {}): void {
     this.#mayBlock("condSynchronizeSync()");
-    if (!this.periods.isOver(cookie)) this.#synchronizeSync(this.#start(options.expedited), options);
+    if (this.periods.isOver(cookie)) return;
+    this.#start(options.expedited);
+    this.#synchronizeSync(cookie, options);
   }
 
   /** A cookie that is over, for what no reader has ever seen. */
@@ -398,7 +411,12 @@ export class Domain {
   barrier({ signal }: { readonly signal?: AbortSignal } = {}): Promise<BarrierResult> {
     this.#mayWait("barrier()");
     if (this.#driver.inCallback) throw new ContextError("ERR_IN_CALLBACK", "barrier() in a callback would wait for that callback itself.");
-    return barrier(this.#site, () => this.#driver.hurryAll(), signal);
+    return barrier(
+      this.#site,
+      () => this.#driver.hurryAll(),
+      (threads) => this.#family.onSuspects?.(threads),
+      signal,
+    );
   }
 
   // For structures -----------------------------------------------------------------------------------
@@ -415,8 +433,8 @@ export class Domain {
   allocate(bytes: number, alloc: () => Address): Address {
     const first = alloc();
     if (first !== 0) return first;
-    // In a section this thread's own references hold up the grace period: waiting would be for ever. Under a spin lock others burn their time meanwhile.
-    if (this.reader.nesting === 0 && this.arena.heap.slot.spinLocks === 0) {
+    // In a section this thread's own references hold up the grace period: waiting would be for ever.
+    if (this.reader.nesting === 0 && !this.#family.inSynchronousSection) {
       this.flushSync(FORCED_WAIT);
       const second = alloc();
       if (second !== 0) return second;
@@ -425,14 +443,30 @@ export class Domain {
     throw new OutOfMemoryError(bytes, total - used, total);
   }
 
-  /** Block until everything this thread has retired is given back, for at most `timeout` ms. Outside sections. */
+  /**
+   * Block until everything that this thread has retired, in all its domains, and what the departed have left, is given back, for at most `timeout` ms. Outside sections.
+   * @throws LockTimeoutError, ClosedError
+   */
   flushSync(timeout: number): void {
-    this.#reclaimer.flushSync(timeout);
-    this.#departed.help();
+    this.reader.mustBeOpen();
+    const deadline = performance.now() + timeout;
+    for (;;) {
+      for (const { reader, periods } of this.#family.members) if (reader.nesting === 0) periods.force();
+      for (const domain of this.#family.members) domain.#reclaimer.flushSync(Math.max(0, deadline - performance.now()));
+      this.#departed.help();
+      if (!this.#departed.any || performance.now() >= deadline || !this.arena.memory.canBlock) return;
+      this.#family.goOffline();
+      const { events } = this.#site;
+      const ticket = events.announceSleep();
+      this.#departed.help();
+      if (!this.#departed.any) return;
+      events.sleep(ticket, LONGEST_SLEEP);
+    }
   }
 
   /** What this thread's driver does at each look: release what is over. @throws LockTimeoutError */
   advance(timeout?: number): void {
+    this.reader.mustBeOpen();
     this.#reclaimer.advance(timeout);
     this.#departed.help(timeout);
   }
@@ -455,7 +489,7 @@ export class Domain {
   #mayWait(operation: string): void {
     this.reader.mustBeOpen();
     // Sections of phase domains that await something may be open: they go on meanwhile.
-    if (this.#family.some(({ reader }) => reader.inSynchronousSection))
+    if (this.#family.inSynchronousSection)
       throw new ContextError(
         "ERR_IN_SECTION",
         `${operation} may wait, and was called in a read-side section, which others wait for: end the section first.${this.#origin()}`,
@@ -478,12 +512,13 @@ export class Domain {
 
   /** Give this thread a name for reports; up to 64 bytes of UTF-8 are kept. */
   nameThread(name: string): void {
+    this.reader.mustBeOpen();
     storeText(this.arena.memory, field(this.arena.heap.slot.address, SlotWord.NAME), NAME_WORDS, name);
   }
 
   /** Be told, in long waits, of the threads that are waited for: they may be dead. */
   onSuspects(listener: (threads: readonly number[]) => void): void {
-    this.#stalls.onSuspects = listener;
+    this.#family.onSuspects = listener;
   }
 
   /**
@@ -495,11 +530,14 @@ export class Domain {
    * @throws LockTimeoutError: call again in a later turn
    */
   reap(thread: number, timeout?: number): boolean {
-    const died = reapThread(this.arena.heap, thread, timeout);
-    this.#wakeAll();
-    // Also when it had none: it may have died while it was leaving.
-    this.helpDeparted();
-    return died;
+    try {
+      return reapThread(this.arena.heap, thread, timeout);
+    } finally {
+      // Also when the lock could not be had: its sections are over, and whoever drives next drains its slot. And when it had no slot: it may
+      // have died while it was leaving.
+      this.#wakeAll();
+      this.helpDeparted();
+    }
   }
 
   /** Every domain's waiters look again, those that this thread has not opened too. */
@@ -516,16 +554,17 @@ export class Domain {
   }
 
   /**
-   * Give this thread's slot back, in the main domain. Callbacks that have not run never will.
-   * @throws ContextError (ERR_IN_SECTION), ClosedError; LockTimeoutError: call again in a later turn
+   * Give this thread's slot back, with all its domains. Callbacks that have not run never will.
+   * @throws ContextError (ERR_IN_SECTION; ERR_LOCK_HELD), ClosedError; LockTimeoutError: call again in a later turn
    */
   detach(): void {
-    const all = this.#family;
+    if (this.index !== 0)
+      throw new ContextError("ERR_NOT_MAIN", "detach() gives the whole slot back: it is for the main domain; another domain needs no closing.");
+    const all = this.#family.members;
     for (const domain of all) domain.#mayDetach();
-    for (const domain of all) {
-      domain.advance();
-      domain.reader.goOffline();
-    }
+    this.#family.goOffline(); // first: what is left must not wait for this thread itself
+    for (const domain of all) domain.#reclaimer.advance();
+    this.#departed.help();
     const left = all.some((domain) => !domain.#reclaimer.empty);
     this.arena.detach(); // may not get the arena lock; then this thread is attached as before, and may try again
     for (const domain of all) {
@@ -534,10 +573,17 @@ export class Domain {
       domain.#site.events.wake(); // a barrier may wait for callbacks that are lost now
     }
     if (left) this.#departed.note();
+    this.#closed = true;
+  }
+
+  /** Whether this thread has given its slot back. */
+  get closed(): boolean {
+    return this.#closed;
   }
 
   #mayDetach(): void {
     this.#mayWait("detach()");
+    if (this.arena.heap.slot.locksHeld > 0) throw new ContextError("ERR_LOCK_HELD", "detach() with a lock held: unlock first.");
     if (this.reader.nesting > 0) throw new ContextError("ERR_IN_SECTION", `detach() with a read-side section open: end all sections first.${this.#origin()}`);
   }
 
@@ -561,6 +607,16 @@ export class Domain {
 const SECTION_LEFT_OPEN =
   "quiesce: a turn ended inside a read-side section (readLock() without readUnlock(), or an await between them). " +
   "The slot stays online, and memory is not reclaimed, until the section ends.";
+
+function checkMilliseconds(name: string, value: number | undefined): void {
+  if (value !== undefined && !(value >= 0)) throw new InvalidSizeError(name, value, "a number that is not negative");
+}
+
+function checkOptions({ stallTimeout, retireLimit, spin }: DomainOptions): void {
+  checkMilliseconds("stallTimeout", stallTimeout);
+  checkMilliseconds("retireLimit", retireLimit);
+  checkMilliseconds("spin", spin);
+}
 
 function isThenable(value: unknown): boolean {
   return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";

@@ -141,7 +141,8 @@ export class Driver {
         }
         // Announced before one more look, so that what changes after it wakes the sleeper.
         const ticket = this.#site.events.announceSleep();
-        if ((this.#step() && this.#idle) || this.#stopped) break;
+        const advanced = this.#step();
+        if (this.#stopped || (advanced && this.#idle)) break;
         const timedOut = await this.#site.events.sleepAsync(ticket, LONGEST_SLEEP);
         if (this.#stopped) break;
         if (timedOut) this.#flavor.periods.force();
@@ -219,7 +220,7 @@ export class Driver {
   }
 
   #watchStall(): void {
-    const cookie = this.#reclaimer.oldestCookie ?? this.callbacks.oldestCookie;
+    const cookie = this.#reclaimer.oldestCookie ?? this.callbacks.oldestCookie ?? this.#departed.waitingIn(this.#site.domain);
     if (cookie === undefined) this.#watch = undefined;
     else if (this.#watch?.cookie !== cookie) this.#watch = { cookie, watch: this.#stalls.watch(cookie) };
     this.#watch?.watch.look();

@@ -17,6 +17,8 @@ export type ContextCode =
   | "ERR_UNBALANCED_UNLOCK"
   | "ERR_FOREIGN_INDEX"
   | "ERR_ASYNC_SECTION"
+  | "ERR_LOCK_HELD"
+  | "ERR_NOT_MAIN"
   | "ERR_CANNOT_BLOCK";
 
 /** Something that is not allowed where it was done. */

@@ -23,6 +23,7 @@ import type { Heap } from "../memory/heap.js";
 import { LIMBO_SEGMENTS, type Limbo } from "../memory/limbo.js";
 import { RecordWord } from "../memory/slot.js";
 import { recordDuration } from "./durations.js";
+import type { Family, Member } from "./family.js";
 import type { Flavor } from "./flavors/flavor.js";
 import type { Site } from "./flavors/site.js";
 import { ReaderWord } from "./layout.js";
@@ -41,7 +42,7 @@ export class Reclaimer {
   readonly #flavor: Flavor;
   readonly #limbo: Limbo;
   readonly #limit: number;
-  readonly #goOffline: () => void;
+  readonly #family: Family<Member>;
   readonly #started: number[] = new Array(LIMBO_SEGMENTS).fill(0);
   readonly #bytes: number[] = new Array(LIMBO_SEGMENTS).fill(0);
   #waitingBytes = 0;
@@ -51,15 +52,15 @@ export class Reclaimer {
 
   /**
    * @param limit bytes that may wait before whoever retires has to wait
-   * @param goOffline called before this thread blocks: holds up no grace period
+   * @param family all domains of this thread: it may block only outside the sections of each
    */
-  constructor(heap: Heap, site: Site, flavor: Flavor, limit: number, goOffline: () => void) {
+  constructor(heap: Heap, site: Site, flavor: Flavor, limit: number, family: Family<Member>) {
     this.#heap = heap;
     this.#site = site;
     this.#flavor = flavor;
     this.#limbo = heap.limboOf(site.slot, site.domain);
     this.#limit = limit;
-    this.#goOffline = goOffline;
+    this.#family = family;
   }
 
   #word(word: number): Address {
@@ -103,7 +104,7 @@ export class Reclaimer {
   }
 
   #pressBack(): void {
-    if (this.#flavor.reader.nesting > 0) return; // it would wait for itself
+    if (this.#flavor.reader.nesting > 0 || this.#family.inSynchronousSection) return; // it would wait for itself
     this.backPressure++;
     this.flushSync(BACK_PRESSURE_WAIT);
   }
@@ -141,8 +142,8 @@ export class Reclaimer {
       const oldest = memory.read(this.#word(RecordWord.OLDEST));
       if (oldest === memory.read(this.#word(RecordWord.COLLECTING))) return;
       if (!this.#flavor.periods.isOver(memory.read(this.#limbo.cookie(oldest)) as Cookie)) return;
-      recordDuration(this.#site, performance.now() - (this.#started[oldest] as number));
       this.#limbo.release(oldest, timeout);
+      recordDuration(this.#site, performance.now() - (this.#started[oldest] as number));
       this.#waitingBytes -= this.#bytes[oldest] as number;
       this.#bytes[oldest] = 0;
       this.#showWaiting();
@@ -160,7 +161,7 @@ export class Reclaimer {
       const ticket = events.announceSleep();
       this.advance();
       if (this.#limbo.empty) break;
-      this.#goOffline();
+      this.#family.goOffline();
       if (events.sleep(ticket, LONGEST_SLEEP)) this.#flavor.periods.force();
     }
   }

@@ -16,7 +16,7 @@ export const STALL_TIMEOUT = 10_000;
 /** Each further report comes after so many times the time of the last. */
 const BACK_OFF = 2;
 /** When a wait is long enough to ask whether those waited for are alive at all, in ms; and again each time as long. */
-const SUSPECT_AFTER = 200;
+export const SUSPECT_AFTER = 200;
 
 /** A slot that holds a grace period up. */
 export interface Staller extends SlotStats {
@@ -42,6 +42,8 @@ export interface StallOptions {
   /** ms after which a wait is reported; default 10 s. */
   readonly timeout: number;
   readonly onStall?: ((report: StallReport) => void) | undefined;
+  /** Called with the numbers of threads that are waited for, now and then in a long wait: they may be dead. */
+  readonly onSuspects: (threads: readonly number[]) => void;
 }
 
 /** One wait. */
@@ -54,8 +56,6 @@ export interface StallWatch {
 export class StallDetector {
   /** Reports made. */
   stalls = 0;
-  /** Called with the numbers of threads that are waited for, now and then in a long wait: they may be dead. */
-  onSuspects: ((threads: readonly number[]) => void) | undefined;
   readonly #site: Site;
   readonly #periods: GracePeriods;
   readonly #flavor: string;
@@ -75,9 +75,9 @@ export class StallDetector {
     return {
       look: () => {
         const waited = performance.now() - started;
-        if (waited >= suspectAt && this.onSuspects !== undefined) {
+        if (waited >= suspectAt) {
           suspectAt = waited + SUSPECT_AFTER;
-          this.onSuspects(this.#stallers(cookie, waited).map(({ thread }) => thread));
+          this.#options.onSuspects(this.#stallers(cookie, waited).map(({ thread }) => thread));
         }
         if (waited < next) return;
         next = waited * BACK_OFF;
@@ -112,7 +112,14 @@ export class StallDetector {
     const report: StallReport = { domain: this.#site.domain, flavor: this.#flavor, sequence: cookie >>> 0, waited, slots, message };
     if (tracepoints.stall.hasSubscribers) tracepoints.stall.publish({ domain: this.#site.domain, report, stalls: this.stalls });
     warn(message, "QuiesceStallWarning");
-    this.#options.onStall?.(report);
+    try {
+      this.#options.onStall?.(report);
+    } catch (error) {
+      // The wait must go on: reported as uncaught, as an error in any event handler.
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
   }
 }
 

@@ -18,7 +18,7 @@ import { type Address, field } from "../memory/address.js";
 import { RobustMutex } from "../memory/robust-mutex.js";
 import { cacheName, descriptorAt } from "../memory/slab.js";
 import type { Domain } from "../rcu/domain.js";
-import { formatDomain, rcuWordsOf } from "../rcu/flavors/open.js";
+import { formatDomain, isFormatted, rcuWordsOf, unformatDomain } from "../rcu/flavors/open.js";
 import { HEADER_BYTES, type Place } from "../structures/structure.js";
 import { utf8 } from "../values/utf8.js";
 import { SchemaError } from "./errors.js";
@@ -31,6 +31,8 @@ const FIRST_ENTRY = 32;
 
 /** What stands in place of a schema for a phase domain; its index stands in place of the cache. */
 const PHASE_DOMAIN = "phase domain";
+/** In place of its header: while the entry is MAKING, its domain is to be taken back. */
+const UNFINISHED_DOMAIN = -1;
 
 /** Words of the root area that the directory takes, after the domains'. */
 export const DIRECTORY_WORDS: number = FIRST_ENTRY + ENTRIES * ENTRY_WORDS;
@@ -149,6 +151,7 @@ export class Directory {
 
   #make(entry: number, name: string, schema: string, make: (entry: number) => void): void {
     const { memory } = this.#domain.arena;
+    memory.write(this.#word(entry, EntryWord.HEADER), 0);
     memory.store(this.#word(entry, EntryWord.STATE), EntryState.MAKING);
     try {
       const text = `${name}\n${schema}`;
@@ -171,19 +174,14 @@ export class Directory {
     memory.write(this.#word(entry, EntryWord.CACHE), this.#cacheFor(entry, nodeBytes));
   }
 
-  /** A domain that no entry has: one that an unfinished making left is as good as a new one. */
   #makePhaseDomain(entry: number): void {
     const { memory, layout } = this.#domain.arena;
-    const taken = new Set([0]);
-    for (let other = 0; other < ENTRIES; other++) {
-      if (this.#state(other) === EntryState.READY && this.#text(other)[1] === PHASE_DOMAIN) taken.add(memory.read(this.#word(other, EntryWord.CACHE)));
-    }
-    const index = Array.from({ length: layout.domains }, (_, i) => i).find((i) => !taken.has(i));
+    const index = Array.from({ length: layout.domains }, (_, i) => i).find((i) => !isFormatted(memory, layout, i));
     if (index === undefined)
       throw new SchemaError("ERR_TOO_MANY_DOMAINS", `all ${layout.domains} grace-period domains are taken: create the memory with more \`domains\`.`);
-    formatDomain(memory, layout, index, { flavor: "phase" });
-    memory.write(this.#word(entry, EntryWord.HEADER), 0);
     memory.write(this.#word(entry, EntryWord.CACHE), index);
+    memory.write(this.#word(entry, EntryWord.HEADER), UNFINISHED_DOMAIN);
+    formatDomain(memory, layout, index, { flavor: "phase" });
   }
 
   /** The entry's cache: one that an unfinished making left, or a new one. */
@@ -197,10 +195,12 @@ export class Directory {
   }
 
   #clearUnfinished(): void {
-    const { memory, heap } = this.#domain.arena;
+    const { memory, layout, heap } = this.#domain.arena;
     for (let entry = 0; entry < ENTRIES; entry++) {
       if (this.#state(entry) !== EntryState.MAKING) continue;
       for (const block of heap.ownedBy(entryTag(entry))) heap.kfree(block);
+      if (memory.read(this.#word(entry, EntryWord.HEADER)) === UNFINISHED_DOMAIN)
+        unformatDomain(memory, layout, memory.read(this.#word(entry, EntryWord.CACHE)));
       memory.store(this.#word(entry, EntryWord.STATE), EntryState.FREE);
     }
   }

@@ -11,7 +11,7 @@ export class SchemaError extends QuiesceError {
 
 /** Something that is not a handle, or not a worker. */
 export class HandleError extends QuiesceError {
-  constructor(code: "ERR_HANDLE" | "ERR_WORKER", message: string) {
+  constructor(code: "ERR_HANDLE" | "ERR_WORKER" | "ERR_THREAD_NAME", message: string) {
     super(code, message);
   }
 }

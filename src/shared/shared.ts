@@ -123,8 +123,15 @@ export class Shared {
   #closed = false;
 
   private constructor(buffer: SharedArrayBuffer, memory: SharedMemory, { name, ...options }: AttachOptions) {
+    if (name !== undefined && typeof name !== "string") throw new HandleError("ERR_THREAD_NAME", `a thread's name is text; got ${String(name)}.`);
     this.handle = { buffer };
-    this.domain = new Domain(new Arena(memory, threadNumber(memory)), options);
+    const arena = new Arena(memory, threadNumber(memory));
+    try {
+      this.domain = new Domain(arena, options);
+    } catch (error) {
+      arena.detach();
+      throw error;
+    }
     if (name !== undefined) this.domain.nameThread(name);
     this.#directory = new Directory(this.domain);
     this.#id = arenaId(memory);
@@ -164,7 +171,10 @@ export class Shared {
       );
     const memory = new SharedMemory(buffer);
     openLayout(memory);
-    return attached.get(arenaId(memory)) ?? new Shared(buffer, memory, options);
+    const known = attached.get(arenaId(memory));
+    if (known?.domain.closed === false) return known;
+    known?.close(); // its domain was detached by itself
+    return new Shared(buffer, memory, options);
   }
 
   /**
@@ -323,7 +333,7 @@ export class Shared {
   /** Detach this thread; the memory lives on while others use it. The second time does nothing. */
   close(): void {
     if (this.#closed) return;
-    this.domain.detach();
+    if (!this.domain.closed) this.domain.detach();
     this.#closed = true;
     this.#letGoOfLiveness(); // only now: a thread that has a slot and does not hold its lock is taken for dead
     for (const unwatch of this.#unwatch) unwatch();

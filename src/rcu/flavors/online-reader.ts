@@ -49,6 +49,8 @@ export abstract class OnlineReader implements Reader {
   #since = 0;
   #longest = 0;
   #endOfTurnComes = false;
+  /** That a section was left open, once for each. */
+  #toldLeftOpen = false;
   #closed = false;
 
   constructor(site: Site, events: ReaderEvents) {
@@ -179,10 +181,13 @@ export abstract class OnlineReader implements Reader {
 
   readonly #endOfTurn = (): void => {
     this.#endOfTurnComes = false;
-    if (this.#nesting === 0) this.goOffline();
-    else {
+    if (this.#nesting === 0) {
+      this.#toldLeftOpen = false;
+      this.goOffline();
+    } else {
       this.#left = 1; // when it ends, this must come again
-      this.#events.sectionLeftOpen();
+      if (!this.#toldLeftOpen) this.#events.sectionLeftOpen();
+      this.#toldLeftOpen = true;
     }
   };
 }

@@ -5,7 +5,7 @@
  */
 
 import { field } from "../../memory/address.js";
-import { ArenaOptionsError } from "../../memory/errors.js";
+import { ArenaOptionsError, QuiesceError } from "../../memory/errors.js";
 import type { ArenaOptions, Layout } from "../../memory/layout.js";
 import type { Memory } from "../../memory/memory.js";
 import { DOMAIN_WORDS, DomainWord, domainRoot } from "../layout.js";
@@ -55,6 +55,10 @@ export function formatDomain(
   domain: number,
   { flavor = "event-loop", fanOut = MOST_FAN_OUT, sequence = FIRST_SEQUENCE }: DomainFormat = {},
 ): void {
+  if (!Number.isInteger(domain) || domain < 0 || domain >= layout.domains)
+    throw new ArenaOptionsError(`the arena has domains 0 to ${layout.domains - 1}; got ${String(domain)}.`);
+  if (!FLAVORS.includes(flavor) || (flavor === "tree" && domain !== 0))
+    throw new ArenaOptionsError(`the flavor is one of ${FLAVORS.join(", ")}, and tree for the main domain only; got ${String(flavor)}.`);
   if (!Number.isInteger(sequence)) throw new ArenaOptionsError(`the first sequence is a whole number; got ${String(sequence)}.`);
   const word = (offset: number): ReturnType<typeof field> => field(domainRoot(layout, domain), offset);
   // Where a sequence says more than a number: odd, since 0 means offline; idle.
@@ -68,9 +72,20 @@ export function formatDomain(
 /** Whether a domain was made. */
 export const isFormatted = (memory: Memory, layout: Layout, domain: number): boolean => memory.load(field(domainRoot(layout, domain), DomainWord.FLAVOR)) !== 0;
 
-/** This thread's part in a domain. */
+/** Take a domain back that nobody has opened. */
+export function unformatDomain(memory: Memory, layout: Layout, domain: number): void {
+  memory.store(field(domainRoot(layout, domain), DomainWord.FLAVOR), 0);
+}
+
+/**
+ * This thread's part in a domain.
+ * @throws QuiesceError (ERR_DOMAIN) when nobody has made it
+ */
 export function openFlavor(site: Site, events: ReaderEvents): Flavor {
-  const word = (offset: number): number => site.memory.load(site.word(offset));
+  const { memory, layout, domain } = site;
+  if (!Number.isInteger(domain) || domain < 0 || domain >= layout.domains || !isFormatted(memory, layout, domain))
+    throw new QuiesceError("ERR_DOMAIN", `the arena has no domain ${String(domain)}: format it first, or use phaseDomain(name).`);
+  const word = (offset: number): number => memory.load(site.word(offset));
   const flavor = FLAVORS[word(DomainWord.FLAVOR) - 1];
   if (flavor === "phase") return phase(site);
   return flavor === "tree" ? tree(site, events, word(DomainWord.FAN_OUT)) : eventLoop(site, events);

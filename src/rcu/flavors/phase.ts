@@ -68,8 +68,8 @@ export class PhaseReader implements Reader {
   #since = 0;
   #longest = 0;
   #endOfTurnComes = false;
-  /** Whether `enter` counted its section. */
-  #entered = false;
+  /** The phase that `enter` counted its section in; -1 for none. */
+  #entered = -1;
   #closed = false;
 
   constructor(site: Site) {
@@ -90,15 +90,14 @@ export class PhaseReader implements Reader {
 
   // No foreign code runs inside: whatever section is open now lasts as long, and covers this one.
   enter(): void {
-    if (this.#synchronous + this.#indexed > 0 || this.#entered) return; // entered: the stack overflowed before its exit, and it is still counted
-    this.#phase = this.#count();
-    this.#entered = true;
+    if (this.#synchronous + this.#indexed > 0 || this.#entered >= 0) return; // entered: the stack overflowed before its exit, and it is still counted
+    this.#entered = this.#count();
   }
 
   exit(): void {
-    if (!this.#entered) return;
-    this.#entered = false;
-    this.#uncount(this.#phase);
+    if (this.#entered < 0) return;
+    this.#uncount(this.#entered);
+    this.#entered = -1;
   }
 
   // Inside it an indexed section that was open may end, so only another synchronous one covers it.
@@ -113,10 +112,10 @@ export class PhaseReader implements Reader {
   }
 
   lock(): ReadIndex {
+    if (!this.#endOfTurnComes) this.#awaitEndOfTurn();
     const phase = this.#count();
     this.#indexedIn[phase] = (this.#indexedIn[phase] as number) + 1;
     this.#indexed++;
-    if (!this.#endOfTurnComes) this.#awaitEndOfTurn();
     return (this.#index + phase) as ReadIndex;
   }
 
@@ -159,15 +158,15 @@ export class PhaseReader implements Reader {
     const phase = this.#memory.load(this.#sequence) & 1 ? 1 : 0;
     // Held up here, this thread counts in a phase that drains; grace periods see both phases empty for that.
     const locks = ((this.#locks[phase] as number) + 1) | 0;
-    this.#locks[phase] = locks;
     this.#memory.store((this.#locksWord + phase) as Address, locks);
+    this.#locks[phase] = locks;
     return phase;
   }
 
   #uncount(phase: number): void {
     const unlocks = ((this.#unlocks[phase] as number) + 1) | 0;
-    this.#unlocks[phase] = unlocks;
     this.#memory.store((this.#unlocksWord + phase) as Address, unlocks);
+    this.#unlocks[phase] = unlocks;
     this.#site.events.wake(); // pairs with EventCount.announceSleep
   }
 
@@ -213,6 +212,7 @@ export class PhasePeriods implements GracePeriods {
       // Whoever fails has been overtaken by another one's flip.
       if (memory.compareExchange(sequence, flips, (flips + 1) | 0) !== flips) continue;
       if ((flips & 1) === 0) this.#site.countGracePeriod(flips + 1);
+      else this.#site.tellEnd(flips + 1); // cookies are of either kind
       this.#site.events.wake(); // others may wait for this flip
     }
   }

@@ -66,6 +66,11 @@ export class Site {
   /** A grace period was found to be over. */
   countGracePeriod(sequence: number): void {
     this.memory.add(this.word(DomainWord.GRACE_PERIODS), 1);
+    this.tellEnd(sequence);
+  }
+
+  /** Cookies up to this sequence are over. */
+  tellEnd(sequence: number): void {
     if (tracepoints.gracePeriodEnd.hasSubscribers) tracepoints.gracePeriodEnd.publish({ domain: this.domain, sequence: sequence >>> 0 });
   }
 }

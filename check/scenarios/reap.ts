@@ -60,11 +60,7 @@ export const reap: readonly Scenario[] = onEachFlavor([
   {
     name: "killed at any moment of a section",
     setup: formatBlock,
-    threads: [
-      shortLived,
-      killAndReap,
-      replace,
-    ],
+    threads: [shortLived, killAndReap, replace],
     lighter: { tree: { threads: [shortLived, replaceFromTheDead] } },
     verify: whole,
   },

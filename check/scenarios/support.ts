@@ -102,12 +102,14 @@ export class Actor {
   readonly index: number;
   readonly memory: Memory;
   readonly tools: Tools;
+  readonly #looks: number;
   #domain: Domain | undefined;
 
-  constructor(index: number, memory: Memory, tools: Tools) {
+  constructor(index: number, memory: Memory, tools: Tools, looks = 0) {
     this.index = index;
     this.memory = memory;
     this.tools = tools;
+    this.#looks = looks;
   }
 
   /** The number that the thread's slot goes by. */
@@ -117,7 +119,7 @@ export class Actor {
 
   /** Its domain, in the slot that was claimed for it. */
   get domain(): Domain {
-    this.#domain ??= new Domain(this.#arenaOfSlot(), { looks: 0 });
+    this.#domain ??= new Domain(this.#arenaOfSlot(), { looks: this.#looks });
     return this.#domain;
   }
 
@@ -184,6 +186,8 @@ export interface ArenaScenario {
   readonly sequence?: number;
   /** Sleeps keep their timeouts; they fire when nobody else can run. */
   readonly timeouts?: boolean;
+  /** Looks of a thread before it sleeps; default none. */
+  readonly looks?: number;
   /** Statistics are kept. */
   readonly counts?: boolean;
   /** With an actor for each thread. */
@@ -194,8 +198,11 @@ export interface ArenaScenario {
 }
 
 /** The scenarios on each flavor; the event-loop flavor's go by the plain name. */
-export const onEachFlavor = (specs: readonly ArenaScenario[]): Scenario[] =>
-  FLAVORS.flatMap((flavor) => specs.map((spec) => inArena({ ...spec, ...spec.lighter?.[flavor], flavor, name: nameOn(flavor, spec.name) })));
+export const onEachFlavor = (specs: readonly ArenaScenario[]): Scenario[] => onFlavors(FLAVORS, specs);
+
+/** The scenarios on some flavors. */
+export const onFlavors = (flavors: readonly FlavorName[], specs: readonly ArenaScenario[]): Scenario[] =>
+  flavors.flatMap((flavor) => specs.map((spec) => inArena({ ...spec, ...spec.lighter?.[flavor], flavor, name: nameOn(flavor, spec.name) })));
 
 /** What a scenario or a litmus test goes by on a flavor. */
 export const nameOn = (flavor: FlavorName, name: string): string => (flavor === "event-loop" ? name : `${name}, ${flavor}`);
@@ -218,7 +225,7 @@ export function inArena(spec: ArenaScenario): Scenario {
     threads: spec.threads.map((run, i) => (inner, tools) => {
       const memory = new ThreadMemory(inner, spec.timeouts !== true, spec.counts);
       try {
-        return tools.turn(() => run(new Actor(i, memory, tools)));
+        return tools.turn(() => run(new Actor(i, memory, tools, spec.looks)));
       } finally {
         memory.end();
       }

@@ -5,8 +5,8 @@
 
 import assert from "node:assert/strict";
 import type { Memory } from "../../src/memory/memory.js";
-import { domainRoot, DomainWord, ReaderWord, readerWord } from "../../src/rcu/layout.js";
 import { TreeNodes } from "../../src/rcu/flavors/tree-nodes.js";
+import { DomainWord, domainRoot, ReaderWord, readerWord } from "../../src/rcu/layout.js";
 import type { Cookie } from "../../src/rcu/sequence.js";
 import { MortalMemory } from "../mortal-memory.js";
 import type { Scenario } from "../scenario.js";
@@ -23,7 +23,10 @@ const DONE = user(1);
 const nodesOf = (memory: Memory): TreeNodes => new TreeNodes(memory, LAYOUT, FAN_OUT);
 const setUp = (a: Actor | undefined, waitedFor: readonly number[], gracePeriod = GRACE_PERIOD): void =>
   nodesOf((a as Actor).memory).setUp(gracePeriod, SLOTS, (slot) => waitedFor.includes(slot));
-const report = (slot: number) => (a: Actor): boolean => nodesOf(a.memory).report(GRACE_PERIOD, slot);
+const report =
+  (slot: number) =>
+  (a: Actor): boolean =>
+    nodesOf(a.memory).report(GRACE_PERIOD, slot);
 const isDone = (a: Actor): boolean => nodesOf(a.memory).isDone(GRACE_PERIOD);
 
 /** Of all who cleared a bit, one cleared the root's last. */
@@ -107,6 +110,12 @@ function isDoneInTheEnd(a: Actor): void {
 const begin = (a: Actor | undefined): void => void a?.domain.startPoll();
 /** The cookie of that one. */
 const underWay = (a: Actor): Cookie => ((a.memory.load(GP_SEQ as never) & ~3) + 5) as Cookie;
+
+/** Bring a grace period that is under way to its end, if nobody must be waited for. */
+export function bringOn(a: Actor): void {
+  const { memory, domain } = a;
+  if ((memory.load(GP_SEQ as never) & 3) !== 1) domain.pollState(underWay(a));
+}
 
 const flavor: readonly Scenario[] = [
   inArena({

@@ -10,6 +10,7 @@
  */
 
 import type { Address } from "../../src/memory/address.js";
+import { FLAVORS } from "../../src/rcu/flavors/flavor.js";
 import type { Actor } from "../scenarios/support.js";
 import { bringOn } from "../scenarios/tree.js";
 import { type Litmus, type LitmusSpec, litmus, type Verdict, X, Y, Z } from "./litmus.js";
@@ -189,10 +190,10 @@ const twoReaders = (name: string, verdict: Verdict, periods: number): Litmus[] =
       },
       setsAndLooks,
     ],
-    // There a grace period is so many accesses that only one thread may work on it, the second reader; the updater asks for it, and looks what has become of it.
+    // On the tree a grace period is so many accesses that only one thread may work on it, the second reader; the updater asks for it, and looks what has become of it.
+    flavors: periods === 1 ? FLAVORS : ["event-loop", "phase"], // two of the tree's are more than can be explored
     on: {
       tree: {
-        fanOut: 4,
         threads: [
           setsBoth,
           (a) => {

@@ -2,7 +2,7 @@
 
 import { chosen, flag, runCommand, UsageError } from "./command.js";
 import { explore, replay } from "./explore.js";
-import { litmusTests, NOT_BUILT } from "./litmus/index.js";
+import { litmusTests } from "./litmus/index.js";
 import { asScenario, type Litmus, type LitmusResult, runLitmus } from "./litmus/litmus.js";
 import type { Failure, Result, Scenario } from "./scenario.js";
 import { scenarios } from "./scenarios/index.js";
@@ -83,7 +83,6 @@ async function run(picked: readonly Scenario[], tests: readonly Litmus[], form: 
     const printed = form === "markdown" ? markdown : table;
     if (results.length > 0) console.log(`${scenarioTable(results, printed)}\n`);
     if (verdicts.length > 0) console.log(`${litmusTable(verdicts, printed)}\n`);
-    if (tests.length === litmusTests.length) console.log(`Not there yet:\n${NOT_BUILT.map((row) => `  ${row}`).join("\n")}`);
     const seconds = all.reduce((sum, result) => sum + result.seconds, 0);
     console.log(`\n${executions} executions in ${seconds.toFixed(1)} s, complete: ${complete}, races found: ${racesFound}`);
     for (const { failure } of all) if (failure !== undefined) console.log(`\n${failure.text}`);

@@ -10,8 +10,10 @@
  */
 
 import type { Address } from "../../src/memory/address.js";
+import { FLAVORS } from "../../src/rcu/flavors/flavor.js";
 import type { Actor } from "../scenarios/support.js";
-import { type Litmus, litmus, type Verdict, X, Y, Z } from "./litmus.js";
+import { bringOn } from "../scenarios/tree.js";
+import { type Litmus, type LitmusSpec, litmus, type Verdict, X, Y, Z } from "./litmus.js";
 
 type Run = (a: Actor) => unknown;
 
@@ -39,10 +41,7 @@ export const cut = (results: readonly unknown[]): boolean => {
 
 export const CUT = "x before the grace period, and no y after it";
 
-interface Cut {
-  readonly name: string;
-  readonly verdict: Verdict;
-  readonly why?: string;
+interface Cut extends Pick<LitmusSpec, "name" | "verdict" | "why" | "on"> {
   readonly reader: Run;
   readonly updater?: Run;
 }
@@ -87,6 +86,7 @@ const cuts: readonly Cut[] = [
     name: "RCU+sync+read, second store after the section, same turn",
     verdict: "Never",
     why: "more than RCU promises: this flavor waits for the turn, or for 32 sections",
+    on: { phase: { verdict: "Allowed", why: "this flavor waits for sections, and not for turns" } },
     reader: (a) =>
       a.turn(() => {
         a.domain.read(() => set(a, X));
@@ -124,7 +124,7 @@ const SC = "sequential consistency forbids it, with or without RCU";
 const MORE = `${SC}; the kernel allows it`;
 
 /** Store buffering: each stores, then loads what the other stores. `inside`: which of the four accesses are where they belong. */
-function storeBuffering(name: string, inside: { store: boolean; load: boolean; publish: boolean; look: boolean }): Litmus {
+function storeBuffering(name: string, inside: { store: boolean; load: boolean; publish: boolean; look: boolean }): Litmus[] {
   const whole = inside.store && inside.load && inside.publish && inside.look;
   return litmus({
     name,
@@ -155,37 +155,71 @@ function storeBuffering(name: string, inside: { store: boolean; load: boolean; p
 const ALL = { store: true, load: true, publish: true, look: true };
 
 /** One look for the end of a grace period; sleeping for it, which the other tests do, would multiply the executions of three threads. */
-function isOverAtOnce(a: Actor): boolean {
+export function isOverAtOnce(a: Actor): boolean {
   const { periods } = a.domain;
   return periods.isOver(periods.start());
 }
 
+/** Ask for a grace period, and look what other threads have made of it. */
+export function isOverByOther({ domain }: Actor): boolean {
+  const cookie = domain.startPoll();
+  return domain.getCompleted() === cookie;
+}
+
+const setsBoth = sectionOf((a) => {
+  set(a, Z);
+  set(a, Y);
+});
+const setsAndLooks = sectionOf((a) => {
+  set(a, X);
+  return get(a, Z);
+});
+
 /** The first reader hands on to the second, and the grace period lies between the second's x and the first's y. */
-const twoReaders = (name: string, verdict: Verdict, periods: number): Litmus =>
+const twoReaders = (name: string, verdict: Verdict, periods: number): Litmus[] =>
   litmus({
     name,
     verdict,
     outcome: "x before, no y after, and the reader of x saw the z of that of y",
     threads: [
-      sectionOf((a) => {
-        set(a, Z);
-        set(a, Y);
-      }),
+      setsBoth,
       (a) => {
         const first = get(a, X);
         for (let i = 0; i < periods; i++) if (!isOverAtOnce(a)) return [];
         return [first, get(a, Y)];
       },
-      sectionOf((a) => {
-        set(a, X);
-        return get(a, Z);
-      }),
+      setsAndLooks,
     ],
+    // On the tree a grace period is so many accesses that only one thread may work on it, the second reader; the updater asks for it, and looks what has become of it.
+    flavors: periods === 1 ? FLAVORS : ["event-loop", "phase"], // two of the tree's are more than can be explored
+    on: {
+      tree: {
+        threads: [
+          setsBoth,
+          (a) => {
+            const first = get(a, X);
+            for (let i = 0; i < periods; i++) {
+              if (!isOverByOther(a)) return [];
+            }
+            return [first, get(a, Y)];
+          },
+          (a) =>
+            a.turn(() => {
+              const seen = a.domain.read(() => {
+                set(a, X);
+                return get(a, Z);
+              });
+              for (let i = 0; i < periods; i++) bringOn(a);
+              return seen;
+            }),
+        ],
+      },
+    },
     happened: (results) => cut(results) && results[2] === 1,
   });
 
 export const gracePeriod: readonly Litmus[] = [
-  ...cuts.map(({ reader, updater = loadsAround, ...rest }) => litmus({ ...rest, outcome: CUT, threads: [reader, updater], happened: cut })),
+  ...cuts.flatMap(({ reader, updater = loadsAround, ...rest }) => litmus({ ...rest, outcome: CUT, threads: [reader, updater], happened: cut })),
   storeBuffering("SB with synchronize", ALL),
   storeBuffering("SB, the reader's store before its section", { ...ALL, store: false }),
   storeBuffering("SB, the reader's load after its section", { ...ALL, load: false }),
@@ -226,4 +260,4 @@ export const gracePeriod: readonly Litmus[] = [
     ),
     happened: (results) => results.every((seen) => seen === 1),
   }),
-];
+].flat();

@@ -4,7 +4,8 @@ import { NULL } from "../../src/memory/address.js";
 import { contentsOf, fill, NEW, NEWER, POINTER } from "../scenarios/block.js";
 import { mutexOf } from "../scenarios/mutex.js";
 import type { Actor } from "../scenarios/support.js";
-import { get, set } from "./grace-period.js";
+import { bringOn } from "../scenarios/tree.js";
+import { get, isOverAtOnce, isOverByOther, set } from "./grace-period.js";
 import { type Litmus, litmus, type Verdict, W, X, Y, Z } from "./litmus.js";
 
 // Penyaev's: readers go round a list, and remember in a word of their own where they were. ---------------
@@ -13,19 +14,38 @@ import { type Litmus, litmus, type Verdict, W, X, Y, Z } from "./litmus.js";
 const [FIRST, SECOND] = [1, 2];
 const FREED = -1;
 
+function rememberAndGoOn(a: Actor): number {
+  const { memory, domain } = a;
+  a.turn(() => domain.read(() => memory.store(Y, memory.load(X))));
+  return a.turn(() => domain.read(() => memory.load(memory.load(Y) === FIRST ? Z : W)));
+}
+
+/** As a removal with both grace periods, of which the reader brings on the first; if one is not over at the first look, nothing is freed. */
+function removeByOther(a: Actor): void {
+  const { memory } = a;
+  memory.store(X, SECOND);
+  if (!isOverByOther(a)) return;
+  memory.compareExchange(Y, FIRST, SECOND);
+  if (isOverAtOnce(a)) memory.store(Z, FREED);
+}
+
+/** As rememberAndGoOn, and bring on whatever is under way. */
+function rememberBringOn(a: Actor): number {
+  const { memory, domain } = a;
+  a.turn(() => domain.read(() => memory.store(Y, memory.load(X))));
+  bringOn(a);
+  return a.turn(() => domain.read(() => memory.load(memory.load(Y) === FIRST ? Z : W)));
+}
+
 /** Take an element out, and free it; with or without the grace period before the memory of readers is cleared, and the one after. */
-function removal(name: string, verdict: Verdict, before: boolean, after: boolean): Litmus {
+function removal(name: string, verdict: Verdict, before: boolean, after: boolean): Litmus[] {
   return litmus({
     name,
     verdict,
     outcome: "a reader goes on from the element, and it is freed",
     setup: (a) => a?.memory.store(X, FIRST),
     threads: [
-      (a) => {
-        const { memory, domain } = a;
-        a.turn(() => domain.read(() => memory.store(Y, memory.load(X))));
-        return a.turn(() => domain.read(() => memory.load(memory.load(Y) === FIRST ? Z : W)));
-      },
+      rememberAndGoOn,
       ({ memory, domain }) => {
         memory.store(X, SECOND);
         if (before) domain.synchronizeSync(); // nobody finds it in the list any more, to remember it
@@ -34,26 +54,29 @@ function removal(name: string, verdict: Verdict, before: boolean, after: boolean
         memory.store(Z, FREED);
       },
     ],
+    ...(before && after && { on: { tree: { threads: [rememberBringOn, removeByOther] } } }),
     happened: ([seen]) => seen === FREED,
   });
 }
 
 // Phased state change (perfbook): a fast way for readers, and maintenance that only the careful way can stand. ---
 
+const lookPhased = (a: Actor): string =>
+  a.turn(() =>
+    a.domain.read(() => {
+      if (get(a, X) === 1) return "careful";
+      return get(a, Y) === 0 ? "fast" : "hurt";
+    }),
+  );
+
 /** X: be careful. Y: maintenance is under way. */
-const phased = (name: string, verdict: Verdict, waits: boolean): Litmus =>
+const phased = (name: string, verdict: Verdict, waits: boolean): Litmus[] =>
   litmus({
     name,
     verdict,
     outcome: "a reader on the fast way, and maintenance under way",
     threads: [
-      (a) =>
-        a.turn(() =>
-          a.domain.read(() => {
-            if (get(a, X) === 1) return "careful";
-            return get(a, Y) === 0 ? "fast" : "hurt";
-          }),
-        ),
+      lookPhased,
       (a) => {
         set(a, X);
         if (waits) a.domain.synchronizeSync();
@@ -63,6 +86,21 @@ const phased = (name: string, verdict: Verdict, waits: boolean): Litmus =>
         a.memory.store(X, 0);
       },
     ],
+    ...(waits && {
+      on: {
+        tree: {
+          threads: [
+            lookPhased,
+            (a) => {
+              set(a, X);
+              if (!isOverAtOnce(a)) return;
+              set(a, Y);
+              a.memory.store(Y, 0);
+            },
+          ],
+        },
+      },
+    }),
     happened: ([way]) => way === "hurt",
   });
 
@@ -149,4 +187,4 @@ export const idioms: readonly Litmus[] = [
     happened: ([first, second, seen]) => first !== second || (seen !== undefined && seen !== first),
   }),
   litmus({ name: "double-check by compareExchange", verdict: "Never", outcome: DIFFERENT, threads: [makeByCas, makeByCas], happened: different }),
-];
+].flat();

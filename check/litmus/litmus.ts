@@ -7,10 +7,11 @@
  */
 
 import { type Address, field } from "../../src/memory/address.js";
+import { FLAVORS, type FlavorName } from "../../src/rcu/flavors/flavor.js";
 import { explore } from "../explore.js";
 import { nameOfWord } from "../names.js";
 import type { ExploreOptions, Failure, Scenario } from "../scenario.js";
-import { type Actor, type ArenaScenario, inArena, LAYOUT, user } from "../scenarios/support.js";
+import { type Actor, type ArenaScenario, inArena, LAYOUT, nameOn, user } from "../scenarios/support.js";
 
 /** The words of the tests, all 0 at first. */
 export const [X, Y, Z, W] = [user(100), user(101), user(102), user(103)];
@@ -21,6 +22,7 @@ export type Verdict = "Never" | "Allowed";
 
 export interface Litmus {
   readonly name: string;
+  readonly flavor: FlavorName;
   readonly verdict: Verdict;
   /** The outcome, in words. */
   readonly outcome: string;
@@ -30,15 +32,30 @@ export interface Litmus {
   readonly happened: (results: readonly unknown[]) => boolean;
 }
 
-interface LitmusSpec extends Omit<Litmus, "scenario"> {
+interface Shape {
   readonly setup?: (...actors: Actor[]) => void;
-  readonly slots?: number;
   readonly threads: ArenaScenario["threads"];
+  readonly fanOut?: 2 | 4;
 }
 
-export function litmus({ setup, slots, threads, ...test }: LitmusSpec): Litmus {
-  const scenario = inArena({ name: test.name, threads, ...(setup && { setup }), ...(slots !== undefined && { slots }) });
-  return { ...test, scenario: { ...scenario, label: (address) => NAMES.get(address) ?? nameOfWord(LAYOUT, address) } };
+/** What is different on a flavor. */
+type OnFlavor = Partial<Shape> & Partial<Pick<Litmus, "verdict" | "why">>;
+
+export interface LitmusSpec extends Omit<Litmus, "scenario" | "flavor">, Shape {
+  /** Flavors that have what the test needs; default all. */
+  readonly flavors?: readonly FlavorName[];
+  readonly on?: { readonly [F in FlavorName]?: OnFlavor };
+}
+
+/** A test, on each flavor: event-loop's goes by the plain name. */
+export function litmus({ flavors = FLAVORS, on = {}, ...spec }: LitmusSpec): Litmus[] {
+  return flavors.map((flavor) => {
+    const { setup, threads, fanOut, name, ...test } = { ...spec, ...on[flavor] };
+    const named = nameOn(flavor, name);
+    const scenario = inArena({ name: named, flavor, threads, ...(setup && { setup }), ...(fanOut && { fanOut }) });
+    const labelled: Scenario = { ...scenario, label: (address) => NAMES.get(address) ?? nameOfWord(LAYOUT, address) };
+    return { ...test, name: named, flavor, scenario: labelled };
+  });
 }
 
 /** The test as a scenario that fails when an outcome happens that never may: what a mutant is run by. */

@@ -148,4 +148,4 @@ export const online: readonly Litmus[] = [
     ],
     happened: cut,
   }),
-];
+].flat();

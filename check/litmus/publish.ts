@@ -3,6 +3,7 @@
 import { type Address, NULL } from "../../src/memory/address.js";
 import { fill, formatBlock, look, NEW, NEWER, OLD, POINTER } from "../scenarios/block.js";
 import { type Actor, user } from "../scenarios/support.js";
+import { isOverAtOnce } from "./grace-period.js";
 import { type Litmus, litmus } from "./litmus.js";
 
 /** What an object holds that is in use, and one that is not any more. */
@@ -95,6 +96,18 @@ export const publish: readonly Litmus[] = [
       a.domain.synchronizeSync();
       return old;
     }),
+    on: {
+      tree: {
+        fanOut: 4,
+        // Only one of the two looks.
+        threads: [NEW, NEWER].map((block) => (a: Actor) => {
+          fill(a, block, 2);
+          const old = a.memory.exchange(POINTER, block);
+          a.domain.startPoll();
+          return block === NEW || isOverAtOnce(a) ? old : -block; // its own, not freed
+        }),
+      },
+    },
     happened: bothFreed,
   }),
   litmus({
@@ -110,4 +123,4 @@ export const publish: readonly Litmus[] = [
     }),
     happened: bothFreed,
   }),
-];
+].flat();

@@ -4,9 +4,12 @@ import type { Scenario } from "../scenario.js";
 import { attach } from "./attach.js";
 import { blocks } from "./blocks.js";
 import { bonsai } from "./bonsai.js";
+import { call } from "./call.js";
 import { directory } from "./directory.js";
 import { killed } from "./killed.js";
 import { mutex } from "./mutex.js";
+import { phase } from "./phase.js";
+import { polling } from "./polling.js";
 import { reap } from "./reap.js";
 import { retire } from "./retire.js";
 import { reuse } from "./reuse.js";
@@ -23,6 +26,9 @@ export const scenarios: readonly Scenario[] = [
   turns,
   wrap,
   updaters,
+  phase,
+  polling,
+  call,
   tree,
   reuse,
   retire,

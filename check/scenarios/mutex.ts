@@ -3,7 +3,9 @@
 import assert from "node:assert/strict";
 import type { Address } from "../../src/memory/address.js";
 import { RobustMutex } from "../../src/memory/robust-mutex.js";
+import { SpinLock } from "../../src/memory/spin-lock.js";
 import type { Scenario } from "../scenario.js";
+import { awaitEnd, end, reap } from "./death.js";
 import { type Actor, inArena, user } from "./support.js";
 
 export const LOCK: Address = user(2);
@@ -19,6 +21,8 @@ export function count(a: Actor): void {
   mutex.unlock();
 }
 
+const spinLockOf = (a: Actor): SpinLock => new SpinLock(a.memory, LOCK, a.heap.slot);
+
 export const mutex: readonly Scenario[] = [
   inArena({
     name: "mutex of two, twice",
@@ -29,6 +33,36 @@ export const mutex: readonly Scenario[] = [
     name: "mutex of three",
     threads: [count, count, count],
     verify: (a) => assert.equal(a.memory.read(COUNT), 3),
+  }),
+  inArena({
+    name: "a spin lock's owner dies, and the next one who spins is told",
+    threads: [
+      (a) => {
+        spinLockOf(a).lock();
+        a.memory.write(COUNT, 1); // and not what belongs to it
+        end(a);
+      },
+      (a) => {
+        awaitEnd(a, 0);
+        reap(a, 0);
+      },
+      (a) => {
+        let told = false;
+        spinLockOf(a).withLock(
+          () => a.memory.write(COUNT, a.memory.read(COUNT) + 2),
+          () => {
+            told = true;
+            a.memory.write(COUNT, 0);
+          },
+        );
+        return told;
+      },
+    ],
+    verify: (a, [, , told]) => {
+      if (told === true) assert.equal(a.memory.read(COUNT), 2, "what the dead one had half done was mended");
+      else assert.equal(a.memory.read(COUNT), 1, "it came first");
+      assert.equal(a.memory.load(LOCK) === 0, told);
+    },
   }),
   inArena({
     name: "a thread that sleeps for a lock holds up no grace period",

@@ -194,8 +194,11 @@ export interface ArenaScenario {
 }
 
 /** The scenarios on each flavor; the event-loop flavor's go by the plain name. */
-export const onEachFlavor = (specs: readonly ArenaScenario[]): Scenario[] =>
-  FLAVORS.flatMap((flavor) => specs.map((spec) => inArena({ ...spec, ...spec.lighter?.[flavor], flavor, name: nameOn(flavor, spec.name) })));
+export const onEachFlavor = (specs: readonly ArenaScenario[]): Scenario[] => onFlavors(FLAVORS, specs);
+
+/** The scenarios on some flavors. */
+export const onFlavors = (flavors: readonly FlavorName[], specs: readonly ArenaScenario[]): Scenario[] =>
+  flavors.flatMap((flavor) => specs.map((spec) => inArena({ ...spec, ...spec.lighter?.[flavor], flavor, name: nameOn(flavor, spec.name) })));
 
 /** What a scenario or a litmus test goes by on a flavor. */
 export const nameOn = (flavor: FlavorName, name: string): string => (flavor === "event-loop" ? name : `${name}, ${flavor}`);

@@ -47,7 +47,7 @@ export const SlotWord = {
 /** Words of a thread's name. */
 export const NAME_WORDS = 16;
 
-/** Words of a record that the read side may use. */
+/** Words of a record that belong to the read side, and are 0 in a FREE slot. */
 export const READER_WORDS = 12;
 
 /** Offsets in a slot's record for one domain. */
@@ -146,7 +146,8 @@ export class Slot {
   park: Park;
   readonly #held: Address;
   readonly #magazines: Address;
-  #depth = 0;
+  /** What HELD says, without asking shared memory. */
+  readonly #locks: Address[] = [];
 
   constructor(memory: Memory, layout: Layout, index: number, thread: number) {
     this.memory = memory;
@@ -178,31 +179,33 @@ export class Slot {
 
   /** Whether the thread holds a lock. */
   hasNoted(lock: Address): boolean {
-    for (let i = 0; i < this.#depth; i++) if (this.memory.read(field(this.#held, i)) === lock) return true;
-    return false;
+    return this.#locks.includes(lock);
   }
 
   /** Locks that the thread holds. */
   get locksHeld(): number {
-    return this.#depth;
+    return this.#locks.length;
   }
 
   /** Note that this thread is about to take a lock, so that a reaper finds it. */
   noteLock(lock: Address): void {
     this.mustBeAttached();
-    if (this.#depth === MOST_HELD) throw new QuiesceError("ERR_TOO_MANY_LOCKS", `a thread may hold at most ${MOST_HELD} locks at once.`);
-    this.memory.write(field(this.#held, this.#depth), lock);
-    this.#depth++;
+    if (this.#locks.length === MOST_HELD) throw new QuiesceError("ERR_TOO_MANY_LOCKS", `a thread may hold at most ${MOST_HELD} locks at once.`);
+    this.memory.write(field(this.#held, this.#locks.length), lock);
+    this.#locks.push(lock);
   }
 
-  /** Note that the lock taken last has been let go (or was not had). */
+  /** Note that a lock has been let go (or was not had). */
   forgetLock(lock: Address): void {
-    // Locks are let go in any order; the last note fills the hole.
-    let hole = this.#depth - 1;
-    while (hole > 0 && this.memory.read(field(this.#held, hole)) !== lock) hole--;
-    this.#depth--;
-    this.memory.write(field(this.#held, hole), this.memory.read(field(this.#held, this.#depth)));
-    this.memory.write(field(this.#held, this.#depth), 0);
+    const locks = this.#locks;
+    const hole = locks.lastIndexOf(lock);
+    const last = locks.pop() as Address;
+    if (hole < locks.length) {
+      // Locks are let go in any order; the last note fills the hole.
+      locks[hole] = last;
+      this.memory.write(field(this.#held, hole), last);
+    }
+    this.memory.write(field(this.#held, locks.length), 0);
   }
 }
 

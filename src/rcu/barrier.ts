@@ -52,12 +52,7 @@ export async function barrier(
   signal: AbortSignal | undefined,
 ): Promise<BarrierResult> {
   let suspectAt = performance.now() + SUSPECT_AFTER;
-  let pending = allPending(site);
-  const lost: LostCallbacks[] = [];
-  const done = (): boolean => {
-    pending = pending.filter((one) => isPending(site, one, lost));
-    return pending.length === 0;
-  };
+  const { done, lost, threads } = pendingCallbacks(site);
   const sleep = async (): Promise<void> => {
     hurry(); // each time: a thread may have been about to sleep for its lazy ones
     const ticket = site.events.announceSleep();
@@ -65,10 +60,26 @@ export async function barrier(
     await site.events.sleepAsync(ticket, LONGEST_SLEEP);
     if (performance.now() < suspectAt) return;
     suspectAt = performance.now() + SUSPECT_AFTER;
-    suspect(pending.map(({ state }) => threadOf(state)));
+    suspect(threads());
   };
   await waitUntil(done, sleep, signal);
   return { lost };
+}
+
+/** Note what is registered now; `done` says whether it has run, or is lost. Blocks nowhere: the part of a barrier that the model checker explores. */
+export function pendingCallbacks(site: Site): {
+  readonly done: () => boolean;
+  readonly lost: readonly LostCallbacks[];
+  /** Those that are still waited for. */
+  readonly threads: () => number[];
+} {
+  let pending = allPending(site);
+  const lost: LostCallbacks[] = [];
+  const done = (): boolean => {
+    pending = pending.filter((one) => isPending(site, one, lost));
+    return pending.length === 0;
+  };
+  return { done, lost, threads: () => pending.map(({ state }) => threadOf(state)) };
 }
 
 function allPending(site: Site): Pending[] {
@@ -99,6 +110,6 @@ function isPending(site: Site, one: Pending, lost: LostCallbacks[]): boolean {
     lost.push({ thread: threadOf(one.state), callbacks: (one.target - one.run) | 0 });
     return false;
   }
-  one.run = run;
+  if (notBefore(run, one.run)) one.run = run; // else a slot that is about to be free has been cleared
   return !notBefore(run, one.target);
 }

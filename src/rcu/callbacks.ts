@@ -79,9 +79,11 @@ export class CallbackList {
   advance(periods: GracePeriods): void {
     this.#moveOver(periods);
     if (this.#next.length === 0 || this.#nextReady !== undefined) return;
-    this.#nextReady = { cookie: periods.start(), callbacks: this.#next };
+    const callbacks = this.#next;
+    // Emptied before the cookie is taken: who listens to the tracepoint of its start may register another, which must not join it.
     this.#next = [];
     this.#urgent = 0;
+    this.#nextReady = { cookie: periods.start(), callbacks };
     this.#moveOver(periods);
   }
 

@@ -433,8 +433,8 @@ export class Domain {
   allocate(bytes: number, alloc: () => Address): Address {
     const first = alloc();
     if (first !== 0) return first;
-    // In a section this thread's own references hold up the grace period: waiting would be for ever.
-    if (this.reader.nesting === 0 && !this.#family.inSynchronousSection) {
+    // In a section this thread's own references hold up the grace period: waiting would be for ever; and with a spin lock nothing waits.
+    if (this.reader.nesting === 0 && !this.#family.inTurnSection && this.arena.heap.slot.spinLocks === 0) {
       this.flushSync(FORCED_WAIT);
       const second = alloc();
       if (second !== 0) return second;
@@ -485,11 +485,11 @@ export class Domain {
     return stack === undefined ? "" : ` The section began\n${stack}`;
   }
 
-  /** What may wait is refused in a section, of whatever domain, with a spin lock held, and after `detach`. */
+  /** What may wait is refused in a section of this domain, in any that ends with its turn, with a spin lock held, and after `detach`. */
   #mayWait(operation: string): void {
     this.reader.mustBeOpen();
     // Sections of phase domains that await something may be open: they go on meanwhile.
-    if (this.#family.inSynchronousSection)
+    if (this.reader.inSynchronousSection || this.#family.inTurnSection)
       throw new ContextError(
         "ERR_IN_SECTION",
         `${operation} may wait, and was called in a read-side section, which others wait for: end the section first.${this.#origin()}`,

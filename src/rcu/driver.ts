@@ -34,9 +34,6 @@ export const HURRY_AT = 10_000;
 /** How late lazy callbacks may be, in ms (the kernel's LAZY_FLUSH_JIFFIES). */
 const LAZY_DELAY = 10_000;
 
-/** Attachments of this thread, in any domain. */
-let lives = 0;
-
 /** One thread's driver in one domain. */
 export class Driver {
   readonly callbacks: CallbackList = new CallbackList();
@@ -65,7 +62,7 @@ export class Driver {
     this.#departed = departed;
     this.#stalls = stalls;
     this.#hurry = new EventCount(site.memory, site.word(DomainWord.HURRY));
-    site.memory.store(site.own(ReaderWord.LIFE), ++lives);
+    site.memory.add(site.own(ReaderWord.LIFE), 1);
   }
 
   /** Register a callback. */

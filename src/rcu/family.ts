@@ -6,11 +6,12 @@
 
 import type { Heap } from "../memory/heap.js";
 import { Departed } from "./departed.js";
-import type { Reader } from "./flavors/flavor.js";
+import type { FlavorName, Reader } from "./flavors/flavor.js";
 
 /** What one domain shows to the others. */
 export interface Member {
   readonly index: number;
+  readonly flavor: FlavorName;
   readonly reader: Reader;
 }
 
@@ -24,9 +25,9 @@ export class Family<M extends Member> {
     this.departed = new Departed(heap);
   }
 
-  /** Whether the code that runs now is in a section, of whatever domain, that ends with its turn: it must wait for nothing. */
-  get inSynchronousSection(): boolean {
-    return this.members.some(({ reader }) => reader.inSynchronousSection);
+  /** Whether a section is open that ends with its turn: until then this thread must wait for nothing, in whatever domain (the kernel's rule for RCU beside SRCU). */
+  get inTurnSection(): boolean {
+    return this.members.some(({ flavor, reader }) => flavor !== "phase" && reader.nesting > 0);
   }
 
   /** This thread is about to block: in none of its domains may a grace period wait for the end of a turn that itself waits. */

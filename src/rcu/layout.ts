@@ -57,8 +57,8 @@ export const ReaderWord = {
   SINCE: 9,
   /** Longest turn online, or timed section, in ms. */
   LONGEST_SECTION: 10,
-  /** Which of its thread's attachments this is: a thread that leaves and comes back into its slot has lost its callbacks. */
-  LIFE: 11,
+  /** Times that the slot was attached. Never cleared: a thread that leaves and comes back into its slot has lost its callbacks. */
+  LIFE: 12,
 } as const;
 
 /** Start of a domain's words. */

@@ -104,7 +104,7 @@ export class Reclaimer {
   }
 
   #pressBack(): void {
-    if (this.#flavor.reader.nesting > 0 || this.#family.inSynchronousSection) return; // it would wait for itself
+    if (this.#flavor.reader.nesting > 0 || this.#family.inTurnSection) return; // it would wait for itself
     this.backPressure++;
     this.flushSync(BACK_PRESSURE_WAIT);
   }

@@ -1,8 +1,10 @@
 /**
  * A trace: what the tracepoints say in this thread, as JSON that Perfetto and chrome://tracing open (the Trace Event Format).
  *
- * Each thread records itself; `mergeTraces` puts several together. A grace period is shown as a span from where it was asked for to where it was first found to be
- * over, often by another thread: so its end is seen in the merged trace only.
+ * Each thread records itself; `mergeTraces` puts several together.
+ *
+ * One look may find several grace periods over, and says only the newest; and several threads may ask for the same one. So spans are matched when a trace is
+ * given out: a span begins once, and ends at the first end of its own or a later sequence.
  *
  * Law table: this file owns no word.
  */
@@ -11,18 +13,15 @@ import { notBefore } from "./sequence.js";
 import { type Tracepoint, type TracepointName, tracepoints } from "./tracepoints.js";
 
 /** An event of the Trace Event Format; times in microseconds. */
-export interface TraceEvent {
+interface TraceEvent {
   readonly name: string;
   readonly cat: "rcu";
-  /** i: an instant; b and e: begin and end of what may overlap others; X: something with a duration; M: metadata. */
-  readonly ph: "i" | "b" | "e" | "X" | "M";
+  /** i: an instant; b and e: begin and end of what overlaps others; X: something with a duration; M: metadata. */
+  readonly ph: "i" | "b" | "e" | "X" | "M" | "C";
   readonly ts: number;
   readonly pid: number;
   readonly tid: number;
-  readonly id?: string;
-  readonly dur?: number;
-  readonly s?: "t";
-  readonly args?: Readonly<Record<string, unknown>>;
+  readonly [more: string]: unknown;
 }
 
 /** What Perfetto opens. */
@@ -63,22 +62,26 @@ export class Trace {
     this.#stop.push(() => tracepoint.unsubscribe(listener));
   }
 
-  #add(event: TracepointName, args: Record<string, unknown>): void {
+  #add(event: TracepointName, message: Record<string, unknown>): void {
     if (this.#events.length >= MOST_EVENTS) {
       this.dropped++;
       return;
     }
-    const instant: TraceEvent = { ...this.#base(event, "i"), s: "t", args };
-    if (event !== "callbacksRun") this.#events.push(instant);
-    else {
-      const dur = (args.milliseconds as number) * 1000;
-      this.#events.push({ ...this.#base(event, "X"), ts: instant.ts - dur, dur, args });
-    }
+    const span = `domain ${String(message["domain"])}, grace period ${String(message["sequence"])}`;
+    // Begun here and ended, perhaps, in another thread: the id joins them.
+    if (event === "gracePeriodStart" || event === "gracePeriodEnd") {
+      const id = `${String(message["domain"])}:${String(message["sequence"])}`;
+      this.#events.push({ ...this.#base(span, event === "gracePeriodStart" ? "b" : "e"), id, args: message });
+    } else if (event === "callbacksRun") {
+      const dur = (message["milliseconds"] as number) * 1000;
+      const base = this.#base(event, "X");
+      this.#events.push({ ...base, ts: base.ts - dur, dur, args: message });
+    } else this.#events.push({ ...this.#base(event, "i"), s: "t", args: message });
   }
 
   /** What was recorded so far. */
   get trace(): ChromeTrace {
-    return mergeTraces([{ traceEvents: [...this.#events], displayTimeUnit: "ms" }]);
+    return { traceEvents: matched(this.#events), displayTimeUnit: "ms" };
   }
 
   /** Record no more. Gives what was recorded. */
@@ -90,28 +93,31 @@ export class Trace {
 
 /** The traces of several threads in one. */
 export function mergeTraces(traces: readonly ChromeTrace[]): ChromeTrace {
-  const events = traces.flatMap(({ traceEvents }) => traceEvents.filter(({ ph }) => ph !== "b" && ph !== "e")).sort((a, b) => a.ts - b.ts);
-  return { traceEvents: [...events, ...spans(events)].sort((a, b) => a.ts - b.ts), displayTimeUnit: "ms" };
+  return { traceEvents: matched(traces.flatMap(({ traceEvents }) => traceEvents).sort((a, b) => a.ts - b.ts)), displayTimeUnit: "ms" };
 }
 
-/** Grace periods from their start to the first event that says that it, or a later one, is over. */
-function spans(events: readonly TraceEvent[]): TraceEvent[] {
-  const open = new Map<unknown, TraceEvent[]>();
-  const found: TraceEvent[] = [];
-  for (const event of events) {
-    const { domain, sequence } = event.args ?? {};
-    if (event.name === "gracePeriodStart") open.set(domain, [...(open.get(domain) ?? []), event]);
-    if (event.name !== "gracePeriodEnd") continue;
-    const isOver = ({ args }: TraceEvent): boolean => notBefore(sequence as number, args?.sequence as number);
-    const begun = open.get(domain) ?? [];
-    open.set(
-      domain,
-      begun.filter((start) => !isOver(start)),
-    );
-    for (const start of begun.filter(isOver)) {
-      const span = { ...start, name: `grace period of domain ${String(domain)}`, id: `${String(domain)}:${String(start.args?.sequence)}:${start.tid}` };
-      found.push({ ...span, ph: "b" }, { ...span, ph: "e", ts: event.ts });
+/** Spans that begin once, and end with the first end of their own or a later sequence. What is matched already stays as it is. */
+function matched(events: readonly TraceEvent[]): TraceEvent[] {
+  const open = new Map<unknown, TraceEvent>();
+  const isOver = (begun: TraceEvent, end: TraceEvent): boolean => {
+    const [ofBegun, ofEnd] = [begun["args"] as Span, end["args"] as Span];
+    return ofBegun.domain === ofEnd.domain && notBefore(ofEnd.sequence, ofBegun.sequence);
+  };
+  return events.flatMap((event) => {
+    const id = event["id"];
+    if (event.ph === "b") {
+      if (open.has(id)) return [];
+      open.set(id, event);
     }
-  }
-  return found;
+    if (event.ph !== "e") return [event];
+    const over = [...open.values()].filter((begun) => isOver(begun, event));
+    for (const begun of over) open.delete(begun["id"]);
+    return over.map((begun) => ({ ...event, name: begun.name, id: begun["id"] }));
+  });
+}
+
+/** What a grace period's events say. */
+interface Span {
+  readonly domain: number;
+  readonly sequence: number;
 }

@@ -117,7 +117,7 @@ export class Waiter {
 
   /** Look again and again for a short while. */
   #isOverSoon(isOver: () => boolean, expedited: boolean): boolean {
-    if (this.#spin === 0) return false;
+    if (this.#spin === 0 && !expedited) return false;
     if (expedited) this.#flavor.periods.force();
     const ends = performance.now() + (this.#spin * (expedited ? EXPEDITED_TIMES : 1)) / 1000;
     do if (isOver()) return true;

@@ -9,6 +9,7 @@ onEach("slots: who is there, under which name, in a section since when", async (
   other.nameThread("ä".repeat(40));
   const before = Date.now();
   const index = reader.readLock();
+  await settle(5); // the phase flavor times sections that outlive their turn
   const [mine, its] = other.stats().slots;
   assert.deepEqual([mine?.index, mine?.thread, mine?.name, mine?.online], [0, 1, "reader", true]);
   assert.equal(mine?.seen === 0, flavor === "phase");

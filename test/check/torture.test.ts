@@ -76,7 +76,7 @@ for (const { flavor, structure } of RUNS) {
 
   test(`torture finds that grace periods do nothing: ${structure}, ${flavor}`, async (t) => {
     const seed = seedOf(`busted ${structure} ${flavor}`);
-    const ended = await torture([...which, "--seconds", "2", "--seed", String(seed), "--busted"]);
+    const ended = await torture([...which, "--seconds", "3", "--seed", String(seed), "--busted"]);
     const result = resultOf(ended);
     assert.equal(ended.status, 1, ended.stderr);
     assert.ok((result.errorKinds["cookie early"] ?? 0) > 0, ended.stdout);
@@ -107,7 +107,7 @@ const parse = (args: readonly string[]): unknown => {
 
 test("a wrong command line is refused, and says what is allowed", async () => {
   for (const [args, says] of [
-    [["--flavor", "srcu"], /--flavor takes event-loop, phase or tree; got "srcu"/],
+    [["--flavor", "srcu"], /--flavor takes event-loop or phase or tree; got "srcu"/],
     [["--structure", "tree"], /--structure takes rcu or intervalMap/],
     [["--seconds", "0"], /--seconds takes a number of seconds above 0/],
     [["--threads", "1.5"], /--threads takes a whole number/],

@@ -14,6 +14,28 @@ const expected: Readonly<Record<string, RegExp[]>> = {
     /every section that was open then has ended/,
     /waiting now: 0/,
   ],
+  "foo-update.mjs": [
+    /300,000 reads, 0 of them wrong[\s\S]*300,000 reads, 0 of them wrong/,
+    /500 updates, the last one a = 1499/,
+    /500 updates, the last one a = 2499/,
+    /still b = 98, c = 99/,
+    /last a: one updater's last/,
+    /violated invariants: 0/,
+  ],
+  "super-duper.mjs": [/20,000 structures published; the reader saw many of them, and 0 torn ones/, /not yet given back: 0/],
+  "embedded-head.mjs": [
+    /still reads meaning = 1/,
+    /refused: ERR_DOUBLE_CALL/,
+    /freeing \{ head: 0, meaning: 1, of: 42, life: 23 \}[\s\S]*new readers read meaning = 2/,
+  ],
+  "sleeping-readers.mjs": [
+    /begins with "the old front page"[\s\S]*sees "the new front page"[\s\S]*ends with {3}"the old front page"/,
+    /did not wait for the sleeper; still waiting: 1/,
+    /has ended; still waiting: 0/,
+    /sections open: 0/,
+  ],
+  "many-threads.mjs": [/9 threads in a tree of 16 slots/, /at least 10 grace periods/, /there all the while: 0/, /violated invariants: 0/],
+  "trace.mjs": [/(\d+) grace periods began, \1 ended; \d+ batches/],
   "allocators.mjs": [/kmalloc\(0\) gives 8 bytes/, /kmalloc\(100\) gives 128 bytes/, /kmalloc\(4194305\) gives 0/, /violated invariants: {2}0/],
 };
 

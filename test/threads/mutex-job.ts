@@ -5,6 +5,8 @@ export const PARKED = 3;
 export const GO = 4;
 
 export interface MutexJob {
+  /** A lock that sleeps, or one that spins. */
+  readonly kind: "mutex" | "spin";
   readonly role: "count" | "die" | "takeOver";
   readonly index: number;
   readonly block: number;

@@ -4,12 +4,13 @@ import { hand } from "../../check/support/hand.js";
 import { Random } from "../../check/support/seed.js";
 import { type Address, field } from "../../src/memory/address.js";
 import { RobustMutex } from "../../src/memory/robust-mutex.js";
+import { SpinLock } from "../../src/memory/spin-lock.js";
 import { COUNTER, GO, INSIDE, type MutexJob, type NextOwner, PARKED } from "./mutex-job.js";
 
 const self = hand<MutexJob>();
-const { role, block, rounds, seed, index } = self.job;
+const { kind, role, block, rounds, seed, index } = self.job;
 const { memory, heap } = self.shared.domain.arena;
-const lock = new RobustMutex(memory, block as Address, heap.slot);
+const lock = new (kind === "mutex" ? RobustMutex : SpinLock)(memory, block as Address, heap.slot);
 const random = new Random(seed, index);
 const word = (offset: number): Address => field(block as Address, offset);
 

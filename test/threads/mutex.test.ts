@@ -1,4 +1,4 @@
-/** The robust mutex with real threads: one at a time, nobody sleeps for ever, and the next owner is told of a death. */
+/** The robust mutex and the spin lock with real threads: one at a time, nobody sleeps for ever, and the next owner is told of a death. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -30,25 +30,25 @@ async function withBlock(run: (shared: Shared, crew: Crew, block: Address) => Pr
   }
 }
 
-test("three threads that count under the lock lose no count", async () => {
-  const seed = seedOf("mutex");
+async function count(kind: MutexJob["kind"], rounds: number): Promise<void> {
+  const seed = seedOf(kind);
   await withBlock(async (shared, crew, block) => {
-    const hands = [0, 1, 2].map((index) => crew.start<MutexJob>(file, `counter ${index}`, { role: "count", index, block, rounds: ROUNDS, seed }));
+    const hands = [0, 1, 2].map((index) => crew.start<MutexJob>(file, `counter ${index}`, { kind, role: "count", index, block, rounds, seed }));
     await crew.within(LIMIT, "all to begin", Promise.all(hands.map(({ begun }) => begun)));
     const { memory } = shared.domain.arena;
     memory.store(field(block, GO), 1);
     memory.notify(field(block, GO));
     await crew.within(LIMIT, "all to have counted", Promise.all(hands.map(({ result }) => result)));
-    assert.equal(memory.read(field(block, COUNTER)), 3 * ROUNDS);
+    assert.equal(memory.read(field(block, COUNTER)), 3 * rounds);
     assert.equal(memory.load(block), 0, "the lock is free");
   });
-});
+}
 
-test("when the owner is terminated, sleepers are woken, and owners are told until one has mended", async () => {
+async function outlive(kind: MutexJob["kind"]): Promise<void> {
   await withBlock(async (shared, crew, block) => {
     const { memory, heap } = shared.domain.arena;
     const start = <R>(role: MutexJob["role"], index: number): Hand<R> =>
-      crew.start<MutexJob, R>(file, `${role} ${index}`, { role, index, block, rounds: 0, seed: 0 });
+      crew.start<MutexJob, R>(file, `${role} ${index}`, { kind, role, index, block, rounds: 0, seed: 0 });
     const victim = start("die", 0);
     await until(LIMIT, "the victim to hold the lock", () => memory.load(field(block, PARKED)) === 1);
     const next = [start<NextOwner>("takeOver", 1), start<NextOwner>("takeOver", 2)];
@@ -69,4 +69,12 @@ test("when the owner is terminated, sleepers are woken, and owners are told unti
     assert.equal(lock.lock(), false, "the second said that all is mended");
     lock.unlock();
   });
-});
+}
+
+for (const [kind, rounds] of [
+  ["mutex", ROUNDS],
+  ["spin", ROUNDS / 4],
+] as const) {
+  test(`${kind}: three threads that count under the lock lose no count`, () => count(kind, rounds));
+  test(`${kind}: when the owner is terminated, who waits gets it, and owners are told until one has mended`, () => outlive(kind));
+}

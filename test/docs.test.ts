@@ -1,0 +1,79 @@
+/** docs/api.md names whatever there is: each call, code, tracepoint and figure; and the pages name no file that there is not. */
+
+import assert from "node:assert/strict";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { test } from "node:test";
+import { Domain } from "../src/rcu/domain.js";
+import { FLAVORS } from "../src/rcu/flavors/flavor.js";
+import { tracepoints } from "../src/rcu/tracepoints.js";
+import { World } from "./support/world.js";
+
+const api = readFileSync("docs/api.md", "utf8");
+
+function mustHave(words: readonly string[], what: string): void {
+  assert.deepEqual(
+    words.filter((word) => !api.includes(word)),
+    [],
+    `docs/api.md lacks these ${what}`,
+  );
+}
+
+/** For structures and for Shared; said in the source. */
+const INTERNAL = new Set([
+  "constructor",
+  "open",
+  "flavor",
+  "afterUpdate",
+  "beforeUpdate",
+  "allocate",
+  "flushSync",
+  "nameThread",
+  "onSuspects",
+  "helpDeparted",
+  "detach",
+]);
+
+test("every call of a domain", () =>
+  mustHave(
+    Object.getOwnPropertyNames(Domain.prototype).filter((name) => !INTERNAL.has(name)),
+    "calls",
+  ));
+
+test("every code, tracepoint, flavor and figure", () => {
+  const codes = readFileSync("src/rcu/errors.ts", "utf8").match(/ERR_\w+/g) ?? [];
+  assert.ok(codes.length >= 10);
+  mustHave(codes, "codes");
+  mustHave(
+    Object.values(tracepoints).map(({ name }) => `\`${name}\``),
+    "tracepoints",
+  );
+  mustHave(
+    FLAVORS.map((flavor) => `\`${flavor}\``),
+    "flavors",
+  );
+  const domain = new World().domain(1);
+  const stats = domain.stats();
+  mustHave(
+    [...Object.keys(stats), ...Object.keys(stats.gpMicros), ...Object.keys(stats.callbacks), ...Object.keys(stats.slots[0] ?? {})].map((name) => `\`${name}`),
+    "figures",
+  );
+  domain.detach();
+});
+
+test("files that the pages name exist", () => {
+  const exists = (file: string): boolean =>
+    [`${file}`, `src/${file}`].some((path) => existsSync(path)) ||
+    ["src", "test", "check", "bench", "docs", "examples"].some((room) =>
+      readdirSync(room, { recursive: true, encoding: "utf8" }).some((path) => path.replaceAll("\\", "/").endsWith(`/${file}`) || path === file),
+    );
+  for (const page of ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "docs/api.md", "docs/sources.md"]) {
+    const text = readFileSync(page, "utf8").replace(/```[a-z]*\n[\s\S]*?```/g, "");
+    const named = [...text.matchAll(/[`(]((?:[\w.-]+\/)*[\w-]+\.(?:ts|mjs|md))\b/g)].map(([, file]) => file as string);
+    assert.ok(named.length > 0, page);
+    assert.deepEqual(
+      named.filter((file) => !exists(file) && file !== "NAME.ts" && !file.endsWith("/NAME.ts")),
+      [],
+      page,
+    );
+  }
+});

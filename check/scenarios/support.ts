@@ -97,6 +97,9 @@ class ThreadMemory extends PassingMemory {
   }
 }
 
+/** Looks once where it would look again and again; what a driver that is left behind waits for is nobody's concern. */
+const QUIET = { spin: 0, stallTimeout: Number.POSITIVE_INFINITY };
+
 /** One thread of a scenario. */
 export class Actor {
   readonly index: number;
@@ -117,13 +120,13 @@ export class Actor {
 
   /** Its domain, in the slot that was claimed for it. */
   get domain(): Domain {
-    this.#domain ??= new Domain(this.#arenaOfSlot(), { spin: 0 });
+    this.#domain ??= new Domain(this.#arenaOfSlot(), QUIET);
     return this.#domain;
   }
 
   /** In place of `domain`, where no slot was claimed: attach. */
   attach(): Domain {
-    this.#domain = new Domain(new Arena(this.memory, this.number), { spin: 0 });
+    this.#domain = new Domain(new Arena(this.memory, this.number), QUIET);
     return this.#domain;
   }
 

@@ -31,14 +31,14 @@ function runDone(list: CallbackList): void {
   for (let callback = list.takeDone(); callback !== undefined; callback = list.takeDone()) callback.run();
 }
 
-/** What the driver does for a callback. */
+// What the driver does for a callback. (A `call` would leave a driver behind, with each execution, that waits for what has ended.)
 function run(a: Actor): void {
   a.memory.store(RAN, 1);
   a.memory.store(readerWord(LAYOUT, a.index, 0, ReaderWord.RUN), 1);
 }
 
 function register(a: Actor): void {
-  a.domain.call(() => {});
+  a.memory.store(readerWord(LAYOUT, a.index, 0, ReaderWord.QUEUED), 1);
   a.memory.store(REGISTERED, 1);
 }
 

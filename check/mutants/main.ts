@@ -24,7 +24,7 @@ async function run(picked: readonly Mutant[], form: Form): Promise<number> {
   const results: MutantResult[] = [];
   for (const [i, mutant] of picked.entries()) {
     progress(`${i + 1}/${picked.length} ${mutant.name}`);
-    results.push(runMutant(mutant));
+    results.push(await runMutant(mutant));
     await new Promise(setImmediate); // the drivers that the runs left behind come to their end, and are forgotten
   }
   progress("");

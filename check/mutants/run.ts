@@ -6,6 +6,7 @@ import { asScenario } from "../litmus/litmus.js";
 import type { ExploreOptions, Failure, Scenario } from "../scenario.js";
 import { scenarios } from "../scenarios/index.js";
 import type { Mutant } from "./mutant.js";
+import { type Run, runs } from "./runs.js";
 
 /** Most that a mutant may take: one that is not found by then has survived. */
 export const LIMITS: ExploreOptions = { maxSteps: 20_000, maxSeconds: 20 };
@@ -30,10 +31,33 @@ export function killerOf(name: string): Scenario | undefined {
   return test === undefined ? scenarios.find((scenario) => scenario.name === name) : asScenario(test);
 }
 
-export function runMutant(mutant: Mutant): MutantResult {
+/** Run a mutant: by a scenario, a litmus test, or a run of its own. */
+export async function runMutant(mutant: Mutant): Promise<MutantResult> {
+  const run = runs.find((candidate) => candidate.name === mutant.killer);
+  return run === undefined ? exploreMutant(mutant) : tryRun(mutant, run);
+}
+
+async function tryRun({ name, number, breaks, killer, memory, patch }: Mutant, { run }: Run): Promise<MutantResult> {
+  const started = performance.now();
+  const restore = patch?.();
+  let error: unknown;
+  try {
+    await run(memory ?? ((inner) => inner));
+  } catch (thrown) {
+    error = thrown;
+  } finally {
+    restore?.();
+  }
+  const base = { name, number, breaks, executions: 0, seconds: (performance.now() - started) / 1000 };
+  if (error === undefined) return { ...base, survived: "the run is right" };
+  const message = error instanceof Error ? error.message : String(error);
+  return { ...base, killedBy: killer, failure: { kind: "verify", message, error, schedule: "", steps: [], text: message } };
+}
+
+function exploreMutant(mutant: Mutant): MutantResult {
   const { name, number, breaks, killer, kinds, memory } = mutant;
   const found = killerOf(killer);
-  if (found === undefined) throw new RangeError(`mutant "${name}": there is no scenario or litmus test "${killer}".`);
+  if (found === undefined) throw new RangeError(`mutant "${name}": there is no scenario, litmus test or run "${killer}".`);
   const scenario: Scenario =
     memory === undefined ? found : { ...found, threads: found.threads.map((run, thread) => (inner, tools) => run(memory(inner, thread), tools)) };
   const restore = mutant.patch?.();

@@ -6,7 +6,7 @@ import type { Scenario } from "../scenario.js";
 import { fill, formatBlock, look, NEW, noneReused, POINTER, replace, reuse } from "./block.js";
 import { awaitEnd, end, kill, mortal, reap as reapThread } from "./death.js";
 import { LOCK, mutexOf } from "./mutex.js";
-import { Actor, onEachFlavor, whole } from "./support.js";
+import { Actor, inArena, onEachFlavor, whole } from "./support.js";
 
 const BYTES = 1024;
 
@@ -47,7 +47,7 @@ function takeAndFree(a: Actor): void {
   a.heap.kfree(a.heap.kmalloc(BYTES));
 }
 
-export const reap: readonly Scenario[] = onEachFlavor([
+const onFlavors: readonly Scenario[] = onEachFlavor([
   {
     name: "reap of a slot that died in a section",
     setup: formatBlock,
@@ -104,17 +104,21 @@ export const reap: readonly Scenario[] = onEachFlavor([
     threads: [dieInSection, reapFirst, reapFirst],
     verify: whole,
   },
-  {
-    name: "a late reaper takes nothing from the slot's next thread",
-    slots: 3, // that of a thread which has ended is the third
-    threads: [
-      (a) => void reapThread(a, 2),
-      (a) => {
-        reapThread(a, 2);
-        a.domain.advance(); // the slot is free
-        // If the arena lock were taken from it, the late one would repair what it looks at.
-        new Actor(3, a.memory, a.tools).attach().arena.heap.bytes();
-      },
-    ],
-  },
 ]);
+
+/** No section, and no grace period that could differ from flavor to flavor. */
+const lateReaper = inArena({
+  name: "a late reaper takes nothing from the slot's next thread",
+  slots: 3, // that of a thread which has ended is the third
+  threads: [
+    (a) => void reapThread(a, 2),
+    (a) => {
+      reapThread(a, 2);
+      a.domain.advance(); // the slot is free
+      // If the arena lock were taken from it, the late one would repair what it looks at.
+      new Actor(3, a.memory, a.tools).attach().arena.heap.bytes();
+    },
+  ],
+});
+
+export const reap: readonly Scenario[] = [...onFlavors, lateReaper];

@@ -1,0 +1,134 @@
+/**
+ * Runs: what mutants of asynchronous code are found by, where no scenario can be. Two domains, each with its slot, over one memory in this thread, with real promises and timers,
+ * for a second or two at most. Each passes on code that is not broken (test/check/mutants.test.ts).
+ */
+
+import assert from "node:assert/strict";
+import type { Address } from "../../src/memory/address.js";
+import { Arena, formatArena } from "../../src/memory/arena.js";
+import { type ArenaOptions, leastBytes, openLayout } from "../../src/memory/layout.js";
+import { type Memory, SharedMemory } from "../../src/memory/memory.js";
+import { Domain, type DomainOptions } from "../../src/rcu/domain.js";
+import { formatDomain, rcuWords } from "../../src/rcu/flavors/open.js";
+import { ReaderWord, readerWord } from "../../src/rcu/layout.js";
+import { tracepoints } from "../../src/rcu/tracepoints.js";
+
+const SIZES = { slots: 4, caches: 16, domains: 1 };
+const OPTIONS: ArenaOptions = { ...SIZES, rootWords: rcuWords(SIZES, {}) };
+const BYTES = 4 * leastBytes(OPTIONS);
+/** ms that a run may wait for what must come. */
+const PATIENCE = 1500;
+
+function format(): Memory {
+  const memory = new SharedMemory(new SharedArrayBuffer(BYTES));
+  formatDomain(memory, formatArena(memory, OPTIONS, [1, 2]), 0, {});
+  return memory;
+}
+
+const LAYOUT_OF_RUNS = openLayout(format());
+/** What the first thread has registered and run. */
+export const RUN_WORDS = {
+  queued: readerWord(LAYOUT_OF_RUNS, 0, 0, ReaderWord.QUEUED),
+  run: readerWord(LAYOUT_OF_RUNS, 0, 0, ReaderWord.RUN),
+};
+
+/** A mutant's memory, as for a scenario's threads. */
+export type Wrap = (inner: Memory, thread: number) => Memory;
+
+export interface Run {
+  readonly name: string;
+  /** Throws when what must be is not. */
+  run(wrap: Wrap): Promise<void>;
+}
+
+async function withThreads(wrap: Wrap, options: DomainOptions, body: (first: Domain, second: Domain) => Promise<void>): Promise<void> {
+  const memory = format();
+  const [first, second] = [0, 1].map((thread) => new Domain(new Arena(wrap(memory, thread), thread + 1), options)) as [Domain, Domain];
+  try {
+    await body(first, second);
+  } finally {
+    second.detach();
+    first.detach();
+  }
+}
+
+/** It must come to its end in time. */
+async function soon(what: string, promise: (signal: AbortSignal) => Promise<unknown>): Promise<void> {
+  const abort = new AbortController();
+  const timer = setTimeout(() => abort.abort(new assert.AssertionError({ message: `${what}: not within ${PATIENCE} ms` })), PATIENCE);
+  try {
+    await promise(abort.signal);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+export const runs: readonly Run[] = [
+  {
+    name: "run: callbacks registered as a grace period starts",
+    run: (wrap) =>
+      withThreads(wrap, {}, async (first) => {
+        let ran = 0;
+        let more = true;
+        const listen = (): void => {
+          if (more) first.call(() => ran++);
+          more = false;
+        };
+        tracepoints.gracePeriodStart.subscribe(listen);
+        try {
+          first.call(() => ran++);
+          await soon("the barrier", (signal) => first.barrier({ signal }));
+          await soon("a later barrier", (signal) => first.barrier({ signal }));
+          assert.equal(ran, 2);
+        } finally {
+          tracepoints.gracePeriodStart.unsubscribe(listen);
+        }
+      }),
+  },
+  {
+    name: "run: a callback frees its head, which is given out again",
+    run: (wrap) =>
+      withThreads(wrap, {}, async (first) => {
+        const { heap, memory } = first.arena;
+        const head = heap.kmalloc(8);
+        let again: Address | undefined;
+        memory.store(head, 0);
+        first.callHead(head, () => {
+          heap.kfree(head);
+          again = heap.kmalloc(8);
+          memory.store(head, 7);
+        });
+        await soon("the barrier", (signal) => first.barrier({ signal }));
+        assert.equal(again, head, "the same object, or this shows nothing");
+        assert.equal(memory.load(head), 7, "written by nobody but its new owner");
+        heap.kfree(head);
+      }),
+  },
+  {
+    name: "run: a callback that registers itself again, and a barrier",
+    run: (wrap) =>
+      withThreads(wrap, {}, async (first, second) => {
+        let goesOn = true;
+        const again = (): void => {
+          if (goesOn) first.call(again);
+        };
+        again();
+        try {
+          await soon("the barrier", (signal) => second.barrier({ signal }));
+        } finally {
+          goesOn = false;
+        }
+      }),
+  },
+  {
+    name: "run: a flood of retired objects",
+    run: (wrap) =>
+      withThreads(wrap, { retireLimit: 4096 }, async (first) => {
+        const { heap } = first.arena;
+        for (let i = 0; i < 64; i++) first.retire(heap.kmalloc(512)); // in one turn
+        const { waitingBytes, backPressure } = first.stats();
+        assert.ok(waitingBytes <= 4096, `${waitingBytes} bytes wait`);
+        assert.ok(backPressure > 0);
+      }),
+  },
+];

@@ -92,7 +92,8 @@ for (const flavor of FLAVORS) {
       for (let i = 0; i < HURRY_AT - 100; i++) domain.call(one);
       assert.deepEqual(await crew.within(LIMIT, "the barrier", domain.barrier()), { lost: [] });
       assert.equal(ran, HURRY_AT - 100, "all have run");
-      assert.ok(mostInATurn > 0 && mostInATurn <= BATCH, `at most ${BATCH} before events get their turn; there were ${mostInATurn}`);
+      // Two batches at most: one before this counter's immediate in one round of the event loop, one after it in the round before.
+      assert.ok(mostInATurn > 0 && mostInATurn <= 2 * BATCH, `at most ${BATCH} before events get their turn; there were ${mostInATurn}`);
 
       // Some that call themselves again for ever, and a flood that would be late, were it not one.
       let again = 0;

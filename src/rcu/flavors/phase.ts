@@ -55,8 +55,8 @@ export class PhaseReader implements Reader {
   readonly #locksWord: Address;
   readonly #unlocksWord: Address;
   /** The counters, without asking shared memory. */
-  readonly #locks: [number, number] = [0, 0];
-  readonly #unlocks: [number, number] = [0, 0];
+  readonly #locks = new Int32Array(2);
+  readonly #unlocks = new Int32Array(2);
   /** Plus the phase that the section counts in, it is the section's index. */
   readonly #index: number = nextIndex();
   /** Synchronous sections open; only the outermost is counted, in `#phase`. */

@@ -19,9 +19,9 @@ const placeOf = ({ layout, domain }: Site, slot: number): Address => debugAddres
 export function storeOrigin(site: Site): void {
   if (site.layout.debugWords === 0) return;
   const stack = new Error().stack ?? "";
-  // Less the message and this library's own lines: the caller's come first.
-  const lines = stack.split("\n").slice(1);
-  const callers = lines.filter((line) => !/[\\/]rcu[\\/](domain|section-origin|sections)\.[jt]s/.test(line));
+  // The caller's lines: not the message, which not every engine puts first, and not this library's own.
+  const lines = stack.split("\n").filter((line) => /:\d+:\d+/.test(line));
+  const callers = lines.filter((line) => !/[\\/]rcu[\\/](domain|section-origin)\.[jt]s/.test(line));
   storeText(site.memory, placeOf(site, site.slot), site.layout.debugWords, callers.join("\n"));
 }
 

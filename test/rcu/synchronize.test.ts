@@ -118,10 +118,10 @@ onEach(
   "in debug mode it says where the section began, too",
   ({ attach }) => {
     const [reader, updater] = [attach(), attach()];
-    const index = (function whereItBegan() {
+    const index = (() => {
       return reader.readLock();
     })();
-    assert.throws(() => updater.synchronizeSync({ timeout: 5 }), /which began\n.*whereItBegan/);
+    assert.throws(() => updater.synchronizeSync({ timeout: 5 }), /which began\n.*synchronize\.test/);
     end(reader, index);
   },
   { arena: { debugWords: 256 } },

@@ -18,7 +18,8 @@
  * Law table: layout.ts (GP_SEQ, COMPLETED, SEEN), all atomic.
  *
  * Guarantees
- *   A  `isOver(cookie)` is true only if every section that began before `start()` or `snap()` gave the cookie has ended.
+ *   A  `isOver(cookie)` is true only if every section that began before `start()` or `snap()` gave the cookie has ended; provided that fewer than 2^30
+ *      grace periods are asked for while one section is open (beyond that, what it has seen looks newer than what is asked for).
  *   B  a cookie of `start()` becomes over once they have ended, whoever asks, whoever has died.
  *   C  no lost wake-up: who sleeps announces it before the last scan, and a slot wakes after changing SEEN.
  *   D  what is over stays over; one scan answers for all cookies up to the oldest that some slot has seen.

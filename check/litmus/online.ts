@@ -2,9 +2,23 @@
 
 import type { Memory } from "../../src/memory/memory.js";
 import { formatDomain } from "../../src/rcu/flavors/open.js";
+import type { Actor } from "../scenarios/support.js";
 import { LAYOUT } from "../scenarios/support.js";
 import { CUT, cut, loadsAround, set } from "./grace-period.js";
 import { type Litmus, litmus, X, Y } from "./litmus.js";
+
+/** A section that begins in one turn and ends in another. */
+export function overTurns(a: Actor): void {
+  const index = a.turn(() => {
+    const begun = a.domain.readLock();
+    set(a, X);
+    return begun;
+  });
+  a.turn(() => {
+    set(a, Y);
+    a.domain.readUnlock(index);
+  });
+}
 
 export const online: readonly Litmus[] = [
   litmus({
@@ -92,20 +106,7 @@ export const online: readonly Litmus[] = [
     name: "a section left open over the end of its turn",
     verdict: "Never",
     outcome: CUT,
-    threads: [
-      (a) => {
-        const index = a.turn(() => {
-          const begun = a.domain.readLock();
-          set(a, X);
-          return begun;
-        });
-        a.turn(() => {
-          set(a, Y);
-          a.domain.readUnlock(index);
-        });
-      },
-      loadsAround,
-    ],
+    threads: [overTurns, loadsAround],
     happened: cut,
   }),
   litmus({

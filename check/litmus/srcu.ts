@@ -14,6 +14,7 @@ import { formatDomain } from "../../src/rcu/flavors/open.js";
 import { type Actor, LAYOUT } from "../scenarios/support.js";
 import { CUT, cut, get, loadsAround, set } from "./grace-period.js";
 import { type Litmus, type LitmusSpec, litmus, X, Y, Z } from "./litmus.js";
+import { overTurns } from "./online.js";
 
 const STRONGER = "more than SRCU promises, which allows it: a section that began before the last one from before the grace period ended is waited for";
 
@@ -84,17 +85,7 @@ export const srcu: readonly Litmus[] = [
   phaseOnly({
     name: "SRCU nest 6: down in one turn, up in another",
     verdict: "Never",
-    threads: reader((a) => {
-      const index = a.turn(() => {
-        const begun = a.domain.readLock();
-        set(a, X);
-        return begun;
-      });
-      a.turn(() => {
-        set(a, Y);
-        a.domain.readUnlock(index);
-      });
-    }),
+    threads: reader(overTurns),
   }),
   phaseOnly({
     name: "SRCU nest 8: two overlapping sections, and a store between their ends",

@@ -223,7 +223,7 @@ export class PhasePeriods implements GracePeriods {
     return this.#site.memory.load(this.#site.sequence) as Cookie;
   }
 
-  /** Those with a section open in either phase; sections that began after the cookie cannot be told apart from those before. */
+  /** Those with a section open in the phase that drains: the next flip waits for them, whichever cookie is asked about. */
   blockers(): number[] {
     const slots: number[] = [];
     const draining = (this.#site.memory.load(this.#site.sequence) + 1) & 1;

@@ -68,15 +68,14 @@ export class Waiter {
   }
 
   /**
-   * Block until a grace period is over. Outside sections.
+   * Block until a grace period is over. Outside sections, and offline (Family.goOffline): this thread must hold up none while it sleeps.
    * @param timeout ms to wait at most
    * @returns whether it is over
    * @throws ContextError (ERR_CANNOT_BLOCK)
    */
   waitSync(cookie: Cookie, timeout: number = Number.POSITIVE_INFINITY, expedited = false): boolean {
     const { events, memory } = this.#site;
-    const { periods, reader } = this.#flavor;
-    reader.goOffline();
+    const { periods } = this.#flavor;
     const isOver = (): boolean => periods.isOver(cookie);
     if (isOver()) return true;
     const started = performance.now();

@@ -1,7 +1,7 @@
 /** Names of an arena's words, for reports and printed schedules. */
 
 import { PAGE_SHIFT, PAGE_WORDS } from "../src/memory/address.js";
-import { CACHE_WORDS, Header, type Layout, MAGAZINE_WORDS, PAGE_ENTRY_WORDS, SLOT_HEAD_WORDS } from "../src/memory/layout.js";
+import { CACHE_SLOT_WORDS, CACHE_WORDS, Header, type Layout, PAGE_ENTRY_WORDS, PAGE_LIST_WORDS, SLOT_HEAD_WORDS } from "../src/memory/layout.js";
 import { RecordWord, SlotWord } from "../src/memory/slot.js";
 import { DOMAIN_WORDS, DomainWord, ReaderWord } from "../src/rcu/layout.js";
 import { DIRECTORY_WORDS } from "../src/shared/directory.js";
@@ -17,14 +17,18 @@ function named(words: Readonly<Record<string, number>>, offset: number): string 
   return from === offset ? best : `${best}+${offset - from}`;
 }
 
-function inSlot({ domains, recordWords }: Layout, offset: number): string {
+function inSlot({ domains, recordWords, caches }: Layout, offset: number): string {
   if (offset < SLOT_HEAD_WORDS) return named(SlotWord, offset);
   const domain = Math.floor((offset - SLOT_HEAD_WORDS) / recordWords);
   const inRecord = (offset - SLOT_HEAD_WORDS) % recordWords;
   const prefix = domain === 0 ? "" : `domain ${domain}.`;
   if (domain < domains) return `${prefix}${inRecord < RecordWord.LIMBO ? named(ReaderWord, inRecord) : named(RecordWord, inRecord)}`;
-  const magazine = offset - SLOT_HEAD_WORDS - domains * recordWords;
-  return `magazine ${Math.floor(magazine / MAGAZINE_WORDS)}[${magazine % MAGAZINE_WORDS}]`;
+  const inList = offset - SLOT_HEAD_WORDS - domains * recordWords;
+  if (inList < PAGE_LIST_WORDS) return `pages[${inList}]`;
+  const inCaches = inList - PAGE_LIST_WORDS;
+  if (inCaches < caches * CACHE_SLOT_WORDS) return `cache ${Math.floor(inCaches / CACHE_SLOT_WORDS)}[${inCaches % CACHE_SLOT_WORDS}]`;
+  const open = inCaches - caches * CACHE_SLOT_WORDS;
+  return `domain ${Math.floor(open / caches)}.open sheaf ${open % caches}`;
 }
 
 /**

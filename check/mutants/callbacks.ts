@@ -61,23 +61,23 @@ export const callbacks: readonly Mutant[] = [
     kinds: wrong,
     patch: patch(
       Slabs.prototype,
-      "clearLive",
+      "retire",
       (original) =>
-        function (this: Slabs, object: Address) {
-          original.call(this, object);
+        function (this: Slabs, object: Address, side: number) {
+          original.call(this, object, side);
           return true;
         },
     ),
   },
   {
-    name: "a free forgets the live bit",
+    name: "a free forgets that it freed",
     number: "C11",
     breaks: "freeing what is not live is refused",
     killer: "one thread frees what another retires",
     kinds: wrong,
     patch: patch(
       Slabs.prototype,
-      "clearLive",
+      "retire",
       () =>
         function (this: Slabs, object: Address) {
           return this.isLive(object);
@@ -104,7 +104,7 @@ export const callbacks: readonly Mutant[] = [
       (original) =>
         function (this: Limbo, segment: number, object: Address) {
           const sealed = (segment + LIMBO_SEGMENTS - 1) % LIMBO_SEGMENTS;
-          original.call(this, this.count(sealed) > 0 ? sealed : segment, object);
+          return original.call(this, this.count(sealed) > 0 ? sealed : segment, object);
         },
     ),
   },

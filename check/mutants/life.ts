@@ -4,13 +4,14 @@ import type { Address } from "../../src/memory/address.js";
 import { Header } from "../../src/memory/layout.js";
 import { Limbo } from "../../src/memory/limbo.js";
 import { Pages } from "../../src/memory/pages.js";
-import { SlotKind, SlotWord, slotAddress, slotState } from "../../src/memory/slot.js";
+import { Sheaves } from "../../src/memory/sheaf.js";
+import { SlotKind, slotAddress, slotState } from "../../src/memory/slot.js";
 import { Bonsai } from "../../src/structures/bonsai.js";
 import { PassingMemory } from "../passing-memory.js";
 import { LOCK } from "../scenarios/mutex.js";
 import { LAYOUT } from "../scenarios/support.js";
 import { asleep, idle, type Mutant, of, unsafe, wrong } from "./mutant.js";
-import { REAPING, silent, slotWord, WANTED, without } from "./words.js";
+import { REAPING, silent, WANTED, without } from "./words.js";
 
 // The arena lock in the hands of the thread that ended, and of the one that has its slot next: numbers 3 and 4.
 const DEAD = 4;
@@ -65,18 +66,8 @@ export const life: readonly Mutant[] = [
     breaks: "what a thread died in the middle of retiring is not lost",
     killer: "killed in a retire",
     kinds: wrong,
-    patch: idle(Limbo.prototype, "finishPush"),
+    patch: idle(Limbo.prototype, "finish"),
   },
-  ...["killed in a release of what was retired", "a reaper is killed in giving back what a dead thread had retired"].map(
-    (scenario): Mutant => ({
-      name: `what a dead thread had released already is not stepped over: ${scenario}`,
-      number: "C12",
-      breaks: "what is back in its slab is not given back again by a reaper",
-      killer: scenario,
-      kinds: wrong,
-      patch: idle(Limbo.prototype, "skipReleased"),
-    }),
-  ),
   {
     name: "REAPING is cleared after the look for departed threads",
     number: "C12",
@@ -134,26 +125,12 @@ export const life: readonly Mutant[] = [
     ),
   },
   {
-    name: "a refill is not noted",
+    name: "what was on its way into a sheaf is forgotten",
     number: "C12",
-    breaks: "what a thread died in the middle of taking goes back",
+    breaks: "what a thread died in the middle of taking or freeing goes back",
     killer: "killed in an allocation that refills",
     kinds: wrong,
-    memory: of(
-      [0],
-      without((address) => address === slotWord(0, SlotWord.REFILL_MASK)),
-    ),
-  },
-  {
-    name: "a free is not noted",
-    number: "C12",
-    breaks: "what a thread died in the middle of freeing is not lost",
-    killer: "killed in a free",
-    kinds: wrong,
-    memory: of(
-      [0],
-      without((address) => address === slotWord(0, SlotWord.INTENT)),
-    ),
+    patch: idle(Sheaves.prototype, "finish"),
   },
   {
     name: "free lists are not rebuilt after a death",

@@ -13,7 +13,7 @@ import { formatDomain, rcuWords } from "../../src/rcu/flavors/open.js";
 import { ReaderWord, readerWord } from "../../src/rcu/layout.js";
 import { tracepoints } from "../../src/rcu/tracepoints.js";
 
-const SIZES = { slots: 4, caches: 16, domains: 1 };
+const SIZES = { slots: 4, caches: 32, domains: 1 };
 const OPTIONS: ArenaOptions = { ...SIZES, rootWords: rcuWords(SIZES, {}) };
 const BYTES = 4 * leastBytes(OPTIONS);
 /** ms that a run may wait for what must come. */

@@ -12,6 +12,8 @@ import { type Address, field, PAGE_SHIFT, PAGE_WORDS } from "../../src/memory/ad
 import type { Cache } from "../../src/memory/cache.js";
 import type { Heap } from "../../src/memory/heap.js";
 import { PageKind } from "../../src/memory/pages.js";
+import type { Slabs } from "../../src/memory/slab.js";
+import type { SlabCache } from "../../src/memory/slab-cache.js";
 import type { CheckedThread } from "./checked-thread.js";
 
 /** Once for each heap, before it is used. */
@@ -24,7 +26,7 @@ export function annotateHeap(heap: Heap, thread: Pick<CheckedThread, "memory" | 
     allocPages: heap.allocPages.bind(heap),
     allocPagesBulk: heap.allocPagesBulk.bind(heap),
     putBack: heap.putBack.bind(heap),
-    claim: pages.claim.bind(pages),
+    claimSlab: pages.claimSlab.bind(pages),
     release: pages.release.bind(pages),
   };
   const known = new WeakSet<Cache>();
@@ -61,20 +63,21 @@ export function annotateHeap(heap: Heap, thread: Pick<CheckedThread, "memory" | 
     if (!heap.isRetiredPages(address)) annotate.freed(address, heap.usableBytes(address) / 4);
     original.putBack(address);
   };
-  pages.claim = (page, kind, owner) => {
-    original.claim(page, kind, owner);
-    if (kind !== PageKind.SLAB) return;
+  pages.claimSlab = (page, cache) => {
+    original.claimSlab(page, cache);
     const slab = addressOf(page);
-    const { objects, order } = heap.cacheAt(owner).slabs;
+    const { objects, order } = slabsOf(heap, cache);
     thread.setState(slab, objects, "live");
     thread.setState(field(slab, objects), (PAGE_WORDS << order) - objects, "freed");
   };
   pages.release = (page) => {
     const kind = pages.kind(page);
-    if (kind === PageKind.SLAB) thread.setState(addressOf(page), heap.cacheAt(pages.owner(page)).slabs.objects, "freed");
+    if (kind === PageKind.SLAB) thread.setState(addressOf(page), slabsOf(heap, pages.owner(page)).objects, "freed");
     if (kind === PageKind.PAGES || kind === PageKind.RETIRED) annotate.freed(addressOf(page), PAGE_WORDS << pages.order(page));
     original.release(page);
   };
 }
+
+const slabsOf = (heap: Heap, cache: number): Slabs => (heap.cache(cache) as SlabCache).slabs;
 
 const addressOf = (page: number): Address => (page << PAGE_SHIFT) as Address;

@@ -14,7 +14,7 @@ import { openMap } from "../support/open-map.js";
 import { annotateHeap } from "./annotated-heap.js";
 import { type CheckedHandle, CheckedThread, checkedHandle, type Sampling } from "./checked-thread.js";
 
-const SIZES = { slots: 8, caches: 24, domains: 2 };
+const SIZES = { slots: 8, caches: 40, domains: 2 };
 const FAN_OUT = 2;
 
 const optionsFor = (flavor: FlavorName): ArenaOptions => ({ ...SIZES, rootWords: rcuWords(SIZES, { flavor, fanOut: FAN_OUT }) + DIRECTORY_WORDS });

@@ -10,7 +10,7 @@ const SCHEMA = { bounds: "u32", value: u32 } as const;
 /** What the scenarios' maps hold. */
 export type Map = IntervalMap<"u32", number>;
 /** The first cache after kmalloc's. */
-export const MAP_CACHE = 13;
+export const MAP_CACHE = 26;
 /** The map's header: zeroed words at the start of a cache line. */
 const HEADER = user(32);
 

@@ -2,7 +2,6 @@
 
 import assert from "node:assert/strict";
 import type { Address } from "../../src/memory/address.js";
-import { MAGAZINE_CAPACITY } from "../../src/memory/cache.js";
 import { LockTimeoutError } from "../../src/memory/errors.js";
 import { Directory } from "../../src/shared/directory.js";
 import type { Scenario } from "../scenario.js";
@@ -10,6 +9,8 @@ import { awaitEnd, end, kill, mortal, reap } from "./death.js";
 import { type Actor, inArena, user, whole } from "./support.js";
 
 const BYTES = 1024;
+/** Objects of a magazine of that size (slab-cache.ts). */
+const MAGAZINE = 16;
 const OBJECT = user(1);
 
 interface Death {
@@ -29,7 +30,7 @@ const DEATHS: readonly Death[] = [
     name: "a free that flushes",
     setup: (a) => {
       prepare(a);
-      const others = Array.from({ length: MAGAZINE_CAPACITY }, () => take(a));
+      const others = Array.from({ length: 2 * MAGAZINE }, () => take(a));
       for (const object of others) a.heap.kfree(object);
     },
     life: (a) => a.heap.kfree(objectOf(a)),

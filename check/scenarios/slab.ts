@@ -2,13 +2,14 @@
 
 import assert from "node:assert/strict";
 import type { Address, Order } from "../../src/memory/address.js";
-import { MAGAZINE_CAPACITY } from "../../src/memory/cache.js";
 import { DoubleFreeError } from "../../src/memory/errors.js";
 import type { Scenario } from "../scenario.js";
 import { type Actor, inArena, user, whole } from "./support.js";
 
 const OBJECT = user(4);
 const BYTES = 1024;
+/** Objects of a magazine of that size (slab-cache.ts). */
+const MAGAZINE = 16;
 
 /** Take, write on it, free it: two who had the same would race. */
 function takeAndFree(a: Actor, take: () => Address): void {
@@ -23,9 +24,9 @@ function handOver(owner: Actor): void {
   owner.memory.store(OBJECT, owner.heap.kmalloc(BYTES));
 }
 
-/** The magazine has room for no more. */
-function fillMagazine(a: Actor): void {
-  const objects = Array.from({ length: MAGAZINE_CAPACITY }, () => a.heap.kmalloc(BYTES));
+/** Neither magazine has room for more. */
+function fillMagazines(a: Actor): void {
+  const objects = Array.from({ length: 2 * MAGAZINE }, () => a.heap.kmalloc(BYTES));
   for (const object of objects) a.heap.kfree(object);
 }
 
@@ -54,7 +55,7 @@ export const slab: readonly Scenario[] = [
     name: "a remote free, which flushes, against a refill",
     setup: (owner, other) => {
       handOver(owner as Actor);
-      fillMagazine(other as Actor);
+      fillMagazines(other as Actor);
     },
     threads: [(a) => takeAndFree(a, () => a.heap.kmalloc(4096)), (a) => a.heap.kfree(a.memory.load(OBJECT) as Address)],
     verify: whole,

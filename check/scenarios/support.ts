@@ -25,7 +25,7 @@ import type { Scenario, Tools } from "../scenario.js";
 import { UndoMemory } from "../undo-memory.js";
 
 const USER_WORDS = 128;
-const SIZES = { slots: 4, caches: 16, domains: 2 };
+const SIZES = { slots: 4, caches: 32, domains: 2 };
 export const FAN_OUT = 2;
 /** Every scenario's arena has room for a tree. */
 const RCU_WORDS = rcuWords(SIZES, { flavor: "tree", fanOut: FAN_OUT });

@@ -54,7 +54,7 @@ export function injectDelays(random: Random, layoutIfKnown: () => Layout | undef
   const beginsTransfer = (address: Address): boolean => {
     if (layout === undefined || address < layout.slotTable || address >= layout.slotTable + layout.slots * layout.slotWords) return false;
     const word = (address - layout.slotTable) % layout.slotWords;
-    return word === SlotWord.INTENT || word === SlotWord.REFILL_MASK;
+    return word === SlotWord.INTENT;
   };
 
   const { load, store, exchange, compareExchange, add, or, write } = SharedMemory.prototype;

@@ -73,6 +73,7 @@ export class Arena {
       return true;
     });
     heap.slot.detach();
+    heap.forget();
     // The slot is another thread's from here on, so this comes after everything, the lock's own notes included; a thread
     // that dies before it is reaped as any other.
     memory.store(address, empty ? SlotKind.FREE : slotState(SlotKind.DRAINED, threadOf(memory.load(address))));

@@ -1,34 +1,11 @@
 /**
- * A slab cache as one thread sees it: its slot's magazine in front of the shared slabs
- * (Bonwick and Adams, "Magazines and Vmem", USENIX 2001, with one magazine a thread).
+ * A cache: objects of one size as one thread sees them. The three page-based allocators are three classes of this one shape, and
+ * interchangeable (L8): slab-cache.ts, slub-cache.ts, slob-cache.ts.
  *
- *   alloc  <- magazine (this slot's) <- refill, under the arena lock, <- slabs
- *   free   -> magazine               -> flush half                    -> slabs
- *
- * Law table
- *   word                       class
- *   magazine count, entries    private to the slot (see slot.ts)
- *   INTENT, REFILL_*           private to the slot; say what a reaper must finish or undo
- *
- * Where the thread may die, and what is left (the reaper, `drainSlot`, puts all of it back):
- *   alloc   between live bit and count: the object is live and still in the magazine
- *   free    between live bit and count: INTENT names it
- *   refill  between taking bits and count: REFILL_WORD and REFILL_MASK name them (the arena lock is
- *           still held, so nobody else can have taken them)
- *   flush   between out bit and count: put back twice, which is once (the arena lock is still held)
+ * Law table: this file owns no word.
  */
 
-import { type Address, field, NULL } from "./address.js";
-import { DoubleFreeError, InvalidAddressError } from "./errors.js";
-import { MAGAZINE_WORDS } from "./layout.js";
-import type { Memory } from "./memory.js";
-import { popCount, type Slabs } from "./slab.js";
-import { type Slot, SlotWord } from "./slot.js";
-
-/** Objects a magazine holds. */
-export const MAGAZINE_CAPACITY: number = MAGAZINE_WORDS - 2;
-/** A refill goes on until it has this many. */
-const REFILL_TARGET = 16;
+import type { Address } from "./address.js";
 
 /** What a cache needs of the arena it is in. */
 export interface ArenaLock {
@@ -39,121 +16,77 @@ export interface ArenaLock {
 }
 
 /** Objects of one size. */
-export class Cache {
-  readonly slabs: Slabs;
+export interface Cache {
+  /** Its place in the cache table, the same in every thread. */
+  readonly index: number;
   /** Words of an object. */
   readonly objectWords: number;
-  readonly #memory: Memory;
-  readonly #arena: ArenaLock;
-  readonly #magazine: Address;
-  readonly #slot: Slot;
-  readonly #intent: Address;
-
-  constructor(memory: Memory, arena: ArenaLock, slot: Slot, slabs: Slabs, index: number) {
-    this.slabs = slabs;
-    this.objectWords = slabs.objectWords;
-    this.#memory = memory;
-    this.#arena = arena;
-    this.#magazine = slot.magazine(index);
-    this.#slot = slot;
-    this.#intent = field(slot.address, SlotWord.INTENT);
-  }
+  /** Whether recovery finds its live objects. */
+  readonly isTracked: boolean;
 
   /**
-   * Take an object; its words hold anything.
-   * @param tag written to its side word first, for caches whose objects have several owners
+   * Take an object; its words hold anything (of a cache with a constructor: what that, or its last user, left).
+   * @param tag of a tracked cache, what its side word says at first; 0 unless given
    * @returns its address, NULL when the arena is full
    */
-  alloc(tag?: number): Address {
-    this.#slot.mustBeAttached();
-    const memory = this.#memory;
-    let count = memory.read(this.#magazine);
-    if (count === 0) {
-      this.#refill();
-      count = memory.read(this.#magazine);
-      if (count === 0) return NULL;
-    }
-    const object = memory.read(field(this.#magazine, count)) as Address;
-    if (tag !== undefined) memory.store(this.slabs.sideOf(object), tag);
-    this.slabs.setLive(object);
-    memory.write(this.#magazine, count - 1);
-    return object;
-  }
-
+  alloc(tag?: number): Address;
   /**
    * Give a live object back at once: no reader can reach it (it was never published, or its grace period is over).
    * @throws DoubleFreeError, InvalidAddressError
    */
-  free(object: Address): void {
-    this.#slot.mustBeAttached();
-    const memory = this.#memory;
-    this.checkAddress(object);
-    if (!this.slabs.isLive(object)) throw new DoubleFreeError(object, "free");
-    if (memory.read(this.#magazine) === MAGAZINE_CAPACITY) this.#flushHalf();
-    const count = memory.read(this.#magazine);
-    memory.write(this.#intent, -object);
-    if (this.slabs.clearLive(object)) {
-      memory.write(field(this.#magazine, count + 1), object);
-      memory.write(this.#magazine, count + 1);
-      memory.write(this.#intent, 0);
-    } else {
-      memory.write(this.#intent, 0);
-      throw new DoubleFreeError(object, "free");
-    }
-  }
+  free(object: Address): void;
+  /** @throws InvalidAddressError when the address is not the start of an object */
+  checkAddress(object: Address): void;
+  /** Word of a tracked cache that belongs to the object's owner while it is live, off the lines that readers touch. */
+  sideOf(object: Address): Address;
+  /** Whether an object is live: for its owner to ask, and for anyone in a tracked cache. */
+  isLive(object: Address): boolean;
 
-  /** @throws InvalidAddressError when the address is not the start of an object of this cache's slab there */
-  checkAddress(object: Address): void {
-    const index = this.slabs.indexOf(object);
-    if (!Number.isInteger(index) || index < 0 || index >= this.slabs.capacity) {
-      throw new InvalidAddressError(object, `is not the start of an object of ${this.objectWords * 4} bytes`);
-    }
-  }
+  // For limbo (no lock) ------------------------------------------------------------------------------
 
-  /** Word that belongs to the object's owner while it is live, off the lines that readers touch. */
-  sideOf(object: Address): Address {
-    return this.slabs.sideOf(object);
-  }
+  /** Take a live object from its users: its side word becomes `side`. Gives whether it was live; of several who try, one is told so. */
+  retire(object: Address, side: number): boolean;
 
-  #refill(): void {
-    const memory = this.#memory;
-    const { slabs } = this;
-    this.#arena.withArenaLock(() => {
-      for (let count = 0; count < REFILL_TARGET; ) {
-        let found = slabs.findFree();
-        if (found === undefined) {
-          if (count > 0) break;
-          this.#arena.shrink();
-          found = slabs.findFree();
-          if (found === undefined) break;
-        }
-        let mask = found.free;
-        while (popCount(mask) > MAGAZINE_CAPACITY - count) mask &= ~(1 << (31 - Math.clz32(mask)));
-        memory.write(field(this.#slot.address, SlotWord.REFILL_WORD), found.word);
-        memory.write(field(this.#slot.address, SlotWord.REFILL_MASK), mask);
-        slabs.take(found.slab, found.word, mask, popCount(mask));
-        // The highest goes in first: objects taken one after the other then lie side by side.
-        for (let left = mask; left !== 0; ) {
-          const bit = 31 - Math.clz32(left);
-          left &= ~(1 << bit);
-          count++;
-          memory.write(field(this.#magazine, count), slabs.objectAt(found.slab, found.firstIndex + bit));
-        }
-        memory.write(this.#magazine, count);
-        memory.write(field(this.#slot.address, SlotWord.REFILL_MASK), 0);
-      }
-    });
-  }
+  // With the arena lock ------------------------------------------------------------------------------
 
-  #flushHalf(): void {
-    this.#arena.withArenaLock(() => flushMagazine(this.#memory, this.slabs, this.#magazine, MAGAZINE_CAPACITY / 2));
-  }
+  /** Give an object back that is nobody's: its grace period is over, or its thread died. Nothing happens when that was done before. */
+  putBack(object: Address): void;
+  /** Whether it has been put back. */
+  isPutBack(object: Address): boolean;
+  /** Take over a sheaf of objects whose grace period is over. */
+  adopt(sheaf: Address): void;
+  /** This thread has left: whatever it does with the cache from here on goes the slow way, which refuses it. */
+  forget(): void;
+  /** Give back what a slot has of the cache, but for its sheaves. May be repeated. */
+  drain(slot: number): void;
+  /** Give back pages that are kept only for speed. */
+  shrink(): void;
+  /** Forget what is derived from its blocks of pages, before `recoverBlock` of each. */
+  recoverCounts(): void;
+  /** Rebuild what is derived, after a thread died with the arena lock. */
+  recoverBlock(page: number): void;
+  /** Live objects in a block; of a cache that is not tracked, while nobody else takes or gives any. */
+  live(page: number): Iterable<Address>;
+  /** Objects in a block that are neither live nor free in it, likewise: in a sheaf or in limbo. */
+  outNotLive(page: number): Iterable<Address>;
+  /** Violated invariants, given its blocks of pages. */
+  check(pages: readonly number[]): string[];
+  /** What it holds. */
+  info(): CacheInfo;
 }
 
-/** Put objects of a magazine back into their slabs until `left` are in it. With the arena lock. */
-export function flushMagazine(memory: Memory, slabs: Slabs, magazine: Address, left: number): void {
-  for (let count = memory.read(magazine); count > left; count--) {
-    slabs.putBack(memory.read(field(magazine, count)) as Address);
-    memory.write(magazine, count - 1);
-  }
+/** What a cache holds (the kernel's /proc/slabinfo). */
+export interface CacheInfo {
+  readonly name: string;
+  /** Bytes of an object. */
+  readonly objectBytes: number;
+  /** Objects that are out of the shared blocks: live, in magazines and in limbo. */
+  readonly out: number;
+  /** Objects that its blocks have room for. */
+  readonly objects: number;
+  readonly objectsPerBlock: number;
+  readonly pagesPerBlock: number;
+  readonly blocks: number;
+  /** Objects in the depot: neither live nor in limbo, and ready for any thread. */
+  readonly inDepot: number;
 }

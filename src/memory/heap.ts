@@ -1,25 +1,30 @@
 /**
- * The heap: what one thread allocates with. Pages, slab caches and kmalloc over one arena lock.
+ * The heap: what one thread allocates with. Pages, caches and kmalloc over one arena lock.
  *
- *   kmalloc -> size-class cache -> magazine -> slab -> pages
+ *   kmalloc -> cache of its size class -> objects cut from pages (slab, slub or slob)
  *           -> (above 8 KiB) whole pages
+ *   a page  -> the slot's own list -> buddies
  *
- * Law table: this file owns no word; ARENA_LOCK protects those that pages.ts and slab.ts call locked.
+ * Law table: this file owns no word; ARENA_LOCK protects those that the files of the allocators call locked.
  *
  * Guarantees: what cannot be had is NULL, and nothing has changed; freeing needs no size; at most half of
  * what kmalloc gives is waste (sizes are powers of two, 96 and 192; larger ones whole orders of pages).
  */
 
 import { type Address, field, MAX_ORDER, NULL, type Order, PAGE_BYTES, PAGE_SHIFT, PAGE_WORDS, wordsFor } from "./address.js";
-import { type ArenaLock, Cache } from "./cache.js";
+import type { ArenaLock, Cache, CacheInfo } from "./cache.js";
 import { DoubleFreeError, InvalidAddressError, InvalidSizeError, QuiesceError, TooManyCachesError } from "./errors.js";
-import { CACHE_WORDS, Header, type Layout, MAGAZINE_WORDS } from "./layout.js";
+import { CacheFlag, Descriptor, descriptorAt, geometryFor, isReady, writeDescriptor } from "./geometry.js";
+import { Header, type Layout } from "./layout.js";
 import { Limbo, type Objects } from "./limbo.js";
 import type { Memory } from "./memory.js";
+import { LIST_CAPACITY, PageList } from "./page-list.js";
 import { PageKind, Pages } from "./pages.js";
 import { RobustMutex } from "./robust-mutex.js";
-import { descriptorAt, geometryFor, isReady, Slabs, writeDescriptor } from "./slab.js";
-import { magazinesOf, type Slot } from "./slot.js";
+import { Sheaves } from "./sheaf.js";
+import { NOT_LIVE, type SlabHooks, Slabs } from "./slab.js";
+import { SlabCache } from "./slab-cache.js";
+import type { Slot } from "./slot.js";
 
 /** Sizes of the kmalloc caches, in bytes; their descriptors are the first in the table. */
 export const KMALLOC_BYTES: readonly number[] = [8, 16, 32, 64, 96, 128, 192, 256, 512, 1024, 2048, 4096, 8192];
@@ -32,11 +37,41 @@ const classOf: Uint8Array = Uint8Array.from({ length: KMALLOC_MOST_WORDS + 1 }, 
 /** Largest block that can be had, in bytes: 4 MiB. */
 export const MAX_KMALLOC_BYTES: number = PAGE_BYTES << MAX_ORDER;
 
+/**
+ * Where the caches for kmalloc with a tag begin: objects that recovery must find are in caches of their own, so that all others cost no atomic operation
+ * (as the kernel's accounted objects are in kmalloc-cg caches of their own).
+ */
+const FIRST_TAGGED = KMALLOC_BYTES.length;
+/** First cache of users. */
+const FIRST_NAMED = 2 * KMALLOC_BYTES.length;
+
 /** Enter the kmalloc caches. Once, when the arena is formatted. */
 export function formatHeap(memory: Memory, layout: Layout): void {
   for (const [index, bytes] of KMALLOC_BYTES.entries()) {
-    writeDescriptor(memory, descriptorAt(layout, index), `kmalloc-${bytes}`, geometryFor(bytes / 4));
+    const geometry = geometryFor({ objectWords: bytes / 4 });
+    writeDescriptor(memory, descriptorAt(layout, index), `kmalloc-${bytes}`, geometry);
+    writeDescriptor(memory, descriptorAt(layout, FIRST_TAGGED + index), `kmalloc-tagged-${bytes}`, geometry, CacheFlag.TRACKED);
   }
+}
+
+/** What a cache of its own is to be like. */
+export interface CacheOptions {
+  /** Its objects are found by recovery while they are live (`liveObjects`), and each has a side word for its owner; default false. */
+  readonly tracked?: boolean;
+  /** Bytes; a power of two from 4 to 4096 that objects start at a multiple of. Default: the largest that divides the size, at most 64. */
+  readonly align?: number;
+  /** Slabs start their objects at different offsets, so that those of equal number do not fall on the same sets of a processor's cache; default false. */
+  readonly colour?: boolean;
+  /**
+   * Makes an object ready, once, when its slab is made: whoever frees it must leave it so. It may not allocate. Every thread that takes objects
+   * must give it (`openCache`), since functions cannot be shared.
+   */
+  readonly construct?: (object: Address) => void;
+  /**
+   * An object may be used anew at once, but its memory stays of this type until a grace period of the main domain is over (SLAB_TYPESAFE_BY_RCU): a
+   * reader may look at an object that it finds, and must then check that it is still the one it looked for.
+   */
+  readonly typesafeByRcu?: boolean;
 }
 
 /** One thread's allocator. */
@@ -45,9 +80,14 @@ export class Heap implements ArenaLock, Objects {
   readonly layout: Layout;
   readonly slot: Slot;
   readonly pages: Pages;
+  readonly sheaves: Sheaves;
   readonly #lock: RobustMutex;
+  readonly #pageList: PageList;
   readonly #caches: (Cache | undefined)[] = [];
+  readonly #constructors = new Map<number, (object: Address) => void>();
   readonly #repair: () => void;
+  readonly #firstPage: number;
+  readonly #endPage: number;
 
   /** @param repair makes the arena whole after a thread died with the arena lock, which is held */
   constructor(memory: Memory, layout: Layout, slot: Slot, repair: (heap: Heap) => void) {
@@ -55,8 +95,12 @@ export class Heap implements ArenaLock, Objects {
     this.layout = layout;
     this.slot = slot;
     this.pages = new Pages(memory, layout);
+    this.sheaves = new Sheaves(memory, this.pages);
     this.#lock = new RobustMutex(memory, Header.ARENA_LOCK, slot);
+    this.#pageList = this.pageListOf(slot.index);
     this.#repair = () => repair(this);
+    this.#firstPage = layout.firstPage;
+    this.#endPage = layout.pages;
   }
 
   // The arena lock -----------------------------------------------------------------------------------
@@ -90,8 +134,9 @@ export class Heap implements ArenaLock, Objects {
   cache(index: number): Cache {
     let cache = this.#caches[index];
     if (cache === undefined) {
-      const slabs = new Slabs(this.memory, this.pages, descriptorAt(this.layout, index));
-      cache = new Cache(this.memory, this, this.slot, slabs, index);
+      const hooks: SlabHooks = { construct: this.#constructors.get(index), retirePages: (page) => this.#retireSlab(page) };
+      const slabs = new Slabs(this.memory, this.pages, descriptorAt(this.layout, index), index, hooks);
+      cache = new SlabCache(this.memory, this, this.slot, slabs, this.sheaves);
       this.#caches[index] = cache;
     }
     return cache;
@@ -106,29 +151,71 @@ export class Heap implements ArenaLock, Objects {
 
   /**
    * Make a cache of objects of one size.
-   * @param name shown in reports; at most 40 bytes of it are kept
+   * @param name shown in reports; at most 48 bytes of it are kept
    * @param bytes size of an object, up to 8192
    * @returns its index, the same in every thread
    * @throws TooManyCachesError, InvalidSizeError
    */
-  createCache(name: string, bytes: number): number {
+  createCache(name: string, bytes: number, options: CacheOptions = {}): number {
     if (!Number.isInteger(bytes) || bytes < 1 || bytes > KMALLOC_MOST_WORDS * 4) {
       throw new InvalidSizeError("the object size of a cache", bytes, `a whole number of bytes from 1 to ${KMALLOC_MOST_WORDS * 4}`);
     }
+    const { tracked = false, align, colour = false, construct, typesafeByRcu = false } = options;
+    if (align !== undefined && !(align >= 4 && align <= PAGE_BYTES && Number.isInteger(Math.log2(align))))
+      throw new InvalidSizeError("the alignment of a cache", align, `a power of two from 4 to ${PAGE_BYTES}`);
+    const geometry = geometryFor({ objectWords: wordsFor(bytes), colour, ...(align === undefined ? {} : { align: align / 4 }) });
+    const flags = (tracked ? CacheFlag.TRACKED : 0) | (construct === undefined ? 0 : CacheFlag.CONSTRUCTED) | (typesafeByRcu ? CacheFlag.TYPESAFE : 0);
     return this.withArenaLock(() => {
-      for (let index = KMALLOC_BYTES.length; index < this.layout.caches; index++) {
+      for (let index = FIRST_NAMED; index < this.layout.caches; index++) {
         const descriptor = descriptorAt(this.layout, index);
         if (isReady(this.memory, descriptor)) continue;
-        writeDescriptor(this.memory, descriptor, name, geometryFor(wordsFor(bytes)));
+        if (construct !== undefined) this.#constructors.set(index, construct);
+        writeDescriptor(this.memory, descriptor, name, geometry, flags);
         return index;
       }
       throw new TooManyCachesError(this.layout.caches);
     });
   }
 
-  /** With the arena lock: give every cache's spare slabs back to the pages. */
+  /**
+   * Open a cache that another thread made.
+   * @param construct the constructor it was made with, if it has one
+   * @throws QuiesceError (ERR_NO_CACHE, ERR_NO_CONSTRUCTOR)
+   */
+  openCache(index: number, construct?: (object: Address) => void): Cache {
+    const descriptor = descriptorAt(this.layout, index);
+    if (!(index >= 0 && index < this.layout.caches && isReady(this.memory, descriptor)))
+      throw new QuiesceError("ERR_NO_CACHE", `there is no cache ${index}: createCache() gives the number.`);
+    const isConstructed = (this.memory.read(field(descriptor, Descriptor.FLAGS)) & CacheFlag.CONSTRUCTED) !== 0;
+    if (isConstructed && construct === undefined && !this.#constructors.has(index))
+      throw new QuiesceError("ERR_NO_CONSTRUCTOR", `cache ${index} was made with a constructor, which functions of other threads cannot be: give it here too.`);
+    if (construct !== undefined && !this.#constructors.has(index)) {
+      this.#constructors.set(index, construct);
+      this.#caches[index] = undefined;
+    }
+    return this.cache(index);
+  }
+
+  // A slab of a typesafe cache waits for a grace period of the main domain, like what a thread retires.
+  #retireSlab(page: number): void {
+    this.limboOf(this.slot.index, 0).pushPages((page << PAGE_SHIFT) as Address, () => this.pages.retireSlab(page));
+  }
+
+  /** With the arena lock: give back what is kept only for speed: this thread's pages, every cache's spare slabs and depot. */
   shrink(): void {
-    for (const index of this.cacheIndexes()) this.cache(index).slabs.shrink();
+    this.#pageList.flush(0);
+    for (const index of this.cacheIndexes()) this.cache(index).shrink();
+    this.sheaves.shrink();
+  }
+
+  /** This thread has left: its caches take and give nothing any more. */
+  forget(): void {
+    for (const cache of this.#caches) cache?.forget();
+  }
+
+  /** What each cache holds (the kernel's /proc/slabinfo). */
+  slabinfo(): CacheInfo[] {
+    return this.withArenaLock(() => [...this.cacheIndexes()].map((index) => this.cache(index).info()));
   }
 
   // Pages --------------------------------------------------------------------------------------------
@@ -140,16 +227,32 @@ export class Heap implements ArenaLock, Objects {
    */
   allocPages(order: Order, tag = 0): Address {
     if (!Number.isInteger(order) || order < 0 || order > MAX_ORDER) throw new InvalidSizeError("the order", order, `a whole number from 0 to ${MAX_ORDER}`);
+    if (order === 0) return this.#allocPage(tag);
     return this.withArenaLock(() => {
-      let page = this.pages.alloc(order);
-      if (page === 0) {
-        this.shrink();
-        page = this.pages.alloc(order);
-        if (page === 0) return NULL;
-      }
+      const page = this.#allocOrShrink(order);
+      if (page === 0) return NULL;
       this.pages.claim(page, PageKind.PAGES, tag);
       return (page << PAGE_SHIFT) as Address;
     });
+  }
+
+  #allocPage(tag: number): Address {
+    this.slot.mustBeAttached();
+    if (this.#pageList.isEmpty)
+      this.withArenaLock(() => {
+        this.#pageList.refill();
+        if (!this.#pageList.isEmpty) return;
+        this.shrink();
+        this.#pageList.refill();
+      });
+    return (this.#pageList.take(tag) << PAGE_SHIFT) as Address;
+  }
+
+  #allocOrShrink(order: Order): number {
+    const page = this.pages.alloc(order);
+    if (page !== 0) return page;
+    this.shrink();
+    return this.pages.alloc(order);
   }
 
   /**
@@ -174,11 +277,18 @@ export class Heap implements ArenaLock, Objects {
    * @throws DoubleFreeError, InvalidAddressError
    */
   freePages(address: Address): void {
-    this.withArenaLock(() => {
-      const page = this.#pageBlock(address);
-      if (this.pages.kind(page) === PageKind.RETIRED) throw new DoubleFreeError(address, "free");
-      this.pages.release(page);
-    });
+    this.slot.mustBeAttached();
+    const page = this.#pageBlock(address);
+    if (this.pages.kind(page) !== PageKind.PAGES) throw new DoubleFreeError(address, "free");
+    if (this.pages.order(page) > 0) {
+      this.withArenaLock(() => {
+        if (this.pages.kind(page) !== PageKind.PAGES) throw new DoubleFreeError(address, "free");
+        this.pages.release(page);
+      });
+      return;
+    }
+    if (this.#pageList.isFull) this.withArenaLock(() => this.#pageList.flush(LIST_CAPACITY >>> 1));
+    this.#pageList.give(page);
   }
 
   // kmalloc ------------------------------------------------------------------------------------------
@@ -189,11 +299,16 @@ export class Heap implements ArenaLock, Objects {
    * @returns its address, NULL when there is no contiguous block of that size (so above 4 MiB always)
    */
   kmalloc(bytes: number, tag = 0): Address {
+    const words = (bytes + 3) >>> 2;
+    if (words > KMALLOC_MOST_WORDS || bytes >>> 0 !== bytes) return this.#kmallocPages(bytes, tag);
+    const index = tag === 0 ? (classOf[words] as number) : FIRST_TAGGED + (classOf[words] as number);
+    return (this.#caches[index] ?? this.cache(index)).alloc(tag);
+  }
+
+  #kmallocPages(bytes: number, tag: number): Address {
     if (!Number.isInteger(bytes) || bytes < 0) throw new InvalidSizeError("the size", bytes, "a whole number of bytes, not negative");
-    const words = wordsFor(bytes);
-    if (words <= KMALLOC_MOST_WORDS) return this.cache(classOf[words] as number).alloc(tag);
     if (bytes > MAX_KMALLOC_BYTES) return NULL;
-    return this.allocPages(Math.ceil(Math.log2(words / PAGE_WORDS)) as Order, tag);
+    return this.allocPages(Math.ceil(Math.log2(wordsFor(bytes) / PAGE_WORDS)) as Order, tag);
   }
 
   /**
@@ -201,14 +316,15 @@ export class Heap implements ArenaLock, Objects {
    * @throws DoubleFreeError, InvalidAddressError
    */
   kfree(address: Address): void {
-    const cache = this.#cacheOf(address);
-    if (cache === undefined) this.freePages(address);
-    else cache.free(address);
+    const page = address >>> PAGE_SHIFT;
+    const index = page < this.#firstPage || page >= this.#endPage ? -1 : this.pages.cacheIndex(page);
+    if (index < 0) this.freePages(address);
+    else (this.#caches[index] ?? this.cache(index)).free(address);
   }
 
   /** Bytes that can be used at an address that `kmalloc` or a cache gave. */
   usableBytes(address: Address): number {
-    const cache = this.#cacheOf(address);
+    const cache = this.cacheOf(address);
     return cache === undefined ? PAGE_BYTES << this.pages.order(this.#pageBlock(address)) : cache.objectWords * 4;
   }
 
@@ -220,24 +336,10 @@ export class Heap implements ArenaLock, Objects {
     return page;
   }
 
-  /** First page of the slab an address lies in, 0 when it lies in none. */
-  #slabPage(address: Address): number {
-    const page = this.#pageOf(address);
-    const order = this.pages.order(page);
-    if (order > MAX_ORDER) return 0;
-    const head = page & ~((1 << order) - 1);
-    return head >= this.layout.firstPage && this.pages.kind(head) === PageKind.SLAB && this.pages.order(head) === order ? head : 0;
-  }
-
-  /** The cache whose descriptor is at this address. */
-  cacheAt(descriptor: number): Cache {
-    return this.cache((descriptor - this.layout.cacheTable) / CACHE_WORDS);
-  }
-
-  #cacheOf(address: Address): Cache | undefined {
-    const page = this.#slabPage(address);
-    if (page === 0) return undefined;
-    const cache = this.cacheAt(this.pages.owner(page));
+  cacheOf(address: Address): Cache | undefined {
+    const index = this.pages.cacheIndex(this.#pageOf(address));
+    if (index < 0) return undefined;
+    const cache = this.cache(index);
     cache.checkAddress(address);
     return cache;
   }
@@ -245,40 +347,37 @@ export class Heap implements ArenaLock, Objects {
   #pageBlock(address: Address): number {
     const page = this.#pageOf(address);
     const kind = this.pages.kind(page);
-    if (address % PAGE_WORDS !== 0 || kind === PageKind.TAIL || kind === PageKind.SLAB)
+    if (address % PAGE_WORDS !== 0 || kind === PageKind.TAIL || kind === PageKind.SLAB || kind === PageKind.SHEAVES)
       throw new InvalidAddressError(address, "is not the start of anything that was allocated");
     return page;
   }
 
   isLive(address: Address): boolean {
-    const cache = this.#cacheOf(address);
-    return cache === undefined ? this.pages.kind(this.#pageBlock(address)) === PageKind.PAGES : cache.slabs.isLive(address);
+    const page = this.#pageOf(address);
+    if (address % PAGE_WORDS === 0 && this.pages.kind(page) === PageKind.SLAB) return true; // a slab on its way to limbo
+    const cache = this.cacheOf(address);
+    return cache === undefined ? this.pages.kind(this.#pageBlock(address)) === PageKind.PAGES : cache.isLive(address);
   }
 
   clearLive(address: Address): boolean {
-    const cache = this.#cacheOf(address);
-    return cache === undefined ? this.pages.exchangeKind(this.#pageBlock(address), PageKind.PAGES, PageKind.RETIRED) : cache.slabs.clearLive(address);
+    const cache = this.cacheOf(address);
+    return cache === undefined ? this.pages.exchangeKind(this.#pageBlock(address), PageKind.PAGES, PageKind.RETIRED) : cache.retire(address, NOT_LIVE);
   }
 
-  // An object that was put back may have taken its slab's pages with it; what the page table and the slab's
-  // bytes say of its cache still stands while the arena lock has not been let go.
   linkOf(address: Address): Address {
-    const page = address >>> PAGE_SHIFT;
-    const owner = this.pages.owner(page & ~((1 << this.pages.order(page)) - 1));
-    const inTable = owner >= this.layout.cacheTable && owner < this.layout.slotTable;
-    return inTable && this.pages.kind(page) !== PageKind.RETIRED ? this.cacheAt(owner).slabs.sideOf(address) : this.pages.link(page);
+    return this.cacheOf(address)?.sideOf(address) ?? this.pages.link(address >>> PAGE_SHIFT);
   }
 
   putBack(address: Address): void {
-    const cache = this.#cacheOf(address);
+    const cache = this.cacheOf(address);
     if (cache === undefined) this.pages.release(this.#pageBlock(address));
-    else cache.slabs.putBack(address);
+    else cache.putBack(address);
   }
 
   isPutBack(address: Address): boolean {
-    const page = this.#slabPage(address);
-    if (page === 0) return this.pages.kind(address >>> PAGE_SHIFT) !== PageKind.RETIRED;
-    return !this.cacheAt(this.pages.owner(page)).slabs.isOut(address);
+    const page = address >>> PAGE_SHIFT;
+    const index = this.pages.cacheIndex(page);
+    return index < 0 ? address % PAGE_WORDS !== 0 || this.pages.kind(page) !== PageKind.RETIRED : this.cache(index).isPutBack(address);
   }
 
   // Owners -------------------------------------------------------------------------------------------
@@ -286,26 +385,23 @@ export class Heap implements ArenaLock, Objects {
   /** Live kmalloc objects and blocks of pages with this tag: for finding what a dead owner's thread left. */
   ownedBy(tag: number): Address[] {
     const owned: Address[] = [];
-    const lastKmalloc = descriptorAt(this.layout, KMALLOC_BYTES.length);
     this.withArenaLock(() => {
       for (const { page, kind, owner } of this.pages.walk()) {
         if (kind === PageKind.PAGES && owner === tag) owned.push((page << PAGE_SHIFT) as Address);
-        if (kind !== PageKind.SLAB || owner >= lastKmalloc) continue;
-        const { slabs } = this.cacheAt(owner);
-        for (const object of slabs.live(page)) if (this.memory.load(slabs.sideOf(object)) === tag) owned.push(object);
+        if (kind !== PageKind.SLAB || owner < FIRST_TAGGED || owner >= FIRST_NAMED) continue;
+        const cache = this.cache(owner);
+        for (const object of cache.live(page)) if (this.memory.load(cache.sideOf(object)) === tag) owned.push(object);
       }
     });
     return owned;
   }
 
-  /** Live objects of a cache. */
+  /** Live objects of a tracked cache; of another, while nobody else takes or gives any. */
   liveObjects(index: number): Address[] {
     const live: Address[] = [];
-    const { slabs } = this.cache(index);
+    const cache = this.cache(index);
     this.withArenaLock(() => {
-      for (const { page, kind, owner } of this.pages.walk()) {
-        if (kind === PageKind.SLAB && owner === slabs.descriptor) live.push(...slabs.live(page));
-      }
+      for (const { page, kind, owner } of this.pages.walk()) if (kind === PageKind.SLAB && owner === index) live.push(...cache.live(page));
     });
     return live;
   }
@@ -326,23 +422,13 @@ export class Heap implements ArenaLock, Objects {
     return Array.from({ length: this.layout.domains }, (_, domain) => this.limboOf(slot, domain));
   }
 
-  /** Magazine of another slot, likewise. */
-  magazineOf(slot: number, cache: number): Address {
-    return field(magazinesOf(this.layout, slot), cache * MAGAZINE_WORDS);
-  }
-
-  isSlab(kind: number): boolean {
-    return kind === PageKind.SLAB;
+  /** A slot's own list of pages, likewise. */
+  pageListOf(slot: number): PageList {
+    return new PageList(this.memory, this.layout, this.pages, slot);
   }
 
   /** Whether the address is a block of pages in limbo. */
   isRetiredPages(address: Address): boolean {
     return this.pages.kind(address >>> PAGE_SHIFT) === PageKind.RETIRED;
-  }
-
-  /** Slabs of the cache that a word in a slab belongs to. */
-  slabsAround(word: Address): { slabs: Slabs; slab: Address } {
-    const page = this.#slabPage(word);
-    return { slabs: this.cacheAt(this.pages.owner(page)).slabs, slab: (page << PAGE_SHIFT) as Address };
   }
 }

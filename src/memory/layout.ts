@@ -4,7 +4,7 @@
  *   page 0      header: identity, geometry, arena lock, free lists
  *   then        root area: words that belong to the rooms above (grace periods, directory)
  *   then        cache table: one descriptor for each slab cache
- *   then        slot table: one record for each thread, with its magazines
+ *   then        slot table: one record for each thread
  *   then        page table: four words for each page of the arena
  *   firstPage.. pages, handed out by the buddy allocator
  *
@@ -13,7 +13,7 @@
  *   MAGIC .. CHECKSUM             immutable once the arena is formatted (before its first handle leaves)
  *   ARENA_LOCK                    atomic (robust mutex)
  *   SLOTS_USED, NEXT_THREAD       atomic
- *   FREE_LISTS, FREE_PAGES, LEAST_FREE_PAGES   locked by ARENA_LOCK
+ *   FREE_LISTS, FREE_PAGES, LEAST_FREE_PAGES, SHEAF_PAGES, FREE_SHEAVES   locked by ARENA_LOCK
  *
  * Guarantee: `openLayout` accepts exactly the buffers that `formatArena` of the same format
  * version made, whole; anything else is refused with a precise error and nothing is written.
@@ -26,7 +26,7 @@ import type { Memory } from "./memory.js";
 /** "QSCE" */
 const MAGIC = 0x51534345;
 /** Raised whenever a word of the layout changes its place or meaning. */
-export const FORMAT_VERSION = 2;
+export const FORMAT_VERSION = 3;
 
 const at = (word: number): Address => word as Address;
 
@@ -41,13 +41,17 @@ export const Header = {
   ID: 6 as Address, // two words, random: the same arena in two threads, though their buffer objects differ
   DOMAINS: 8 as Address,
   DEBUG_WORDS: 9 as Address,
-  CHECKSUM: 10 as Address,
+  ALLOCATOR: 10 as Address,
+  DEBUG_MEMORY: 11 as Address, // 1: the allocators check their users (debug.ts)
+  CHECKSUM: 12 as Address,
   ARENA_LOCK: 32 as Address,
   SLOTS_USED: 64 as Address, // one more than the highest slot ever claimed: bounds every scan
   NEXT_THREAD: 65 as Address, // thread numbers where the platform has none
   FREE_LISTS: 96 as Address, // a page number for each of the 11 orders
   FREE_PAGES: 107 as Address,
   LEAST_FREE_PAGES: 108 as Address, // low-water mark
+  SHEAF_PAGES: 109 as Address, // list of the pages that sheaves are cut from
+  FREE_SHEAVES: 110 as Address, // list of the free ones
 } as const;
 
 const HEADER_WORDS = 128;
@@ -55,17 +59,27 @@ const HEADER_WORDS = 128;
 export const CACHE_WORDS = 32;
 /** Words of a page's entry in the page table. */
 export const PAGE_ENTRY_WORDS = 4;
-/** Words of a magazine: a count and its objects. */
-export const MAGAZINE_WORDS = 32;
+/** Words of a slot's own list of pages: a count and the pages. */
+export const PAGE_LIST_WORDS = 32;
+/** Words of a slot for each cache: what its allocator keeps there. */
+export const CACHE_SLOT_WORDS = 2;
 /** Words of a slot before its records: two cache lines of 128 bytes. */
 export const SLOT_HEAD_WORDS = 64;
 /** Words of a slot's record in one grace-period domain, without those for debugging: two cache lines. */
 export const RECORD_WORDS = 64;
 
+/** The interchangeable page-based allocators (L8), in the numbers of the header's ALLOCATOR word. */
+export const ALLOCATORS = ["slab", "slub", "slob"] as const;
+/** Which allocator cuts objects from pages. */
+export type AllocatorName = (typeof ALLOCATORS)[number];
+
 const LIMITS = { slots: 4096, caches: 1024, domains: 16, debugWords: 1024, bytes: 2 ** 32 } as const;
 
 /** Geometry of an arena; sizes in words unless the name says otherwise. */
 export interface Layout {
+  readonly allocator: AllocatorName;
+  /** Whether the allocators check their users. */
+  readonly debugMemory: boolean;
   readonly pages: number;
   readonly slots: number;
   readonly caches: number;
@@ -93,22 +107,28 @@ export interface ArenaOptions {
   readonly domains?: number;
   /** Words for debugging in each slot and domain, a multiple of 32; default 0. */
   readonly debugWords?: number;
-  /** Most slab caches; default 64, at most 1024. */
+  /** Most slab caches, 26 of them kmalloc's; default 64, at least 32, at most 1024. */
   readonly caches?: number;
   /** Words of the root area, zeroed, for the rooms above; default 0. */
   readonly rootWords?: number;
+  /** What cuts objects from pages; default "slab" (docs/memory.md compares them). */
+  readonly allocator?: AllocatorName;
+  /** The allocators check their users: red zones, poison, who took and who freed; default false. */
+  readonly debugMemory?: boolean;
 }
 
-function layoutFor(pages: number, { slots, caches, domains, debugWords, rootWords }: Required<ArenaOptions>): Layout {
+function layoutFor(pages: number, { slots, caches, domains, debugWords, rootWords, allocator, debugMemory }: Required<ArenaOptions>): Layout {
   const line = (words: number): number => Math.ceil(words / 32) * 32;
   const root = HEADER_WORDS;
   const cacheTable = line(root + rootWords);
   const slotTable = line(cacheTable + caches * CACHE_WORDS);
   const recordWords = RECORD_WORDS + debugWords;
-  const slotWords = SLOT_HEAD_WORDS + domains * recordWords + caches * MAGAZINE_WORDS;
+  const slotWords = line(SLOT_HEAD_WORDS + domains * recordWords + PAGE_LIST_WORDS + caches * (CACHE_SLOT_WORDS + domains));
   const pageTable = line(slotTable + slots * slotWords);
   const firstPage = Math.ceil((pageTable + pages * PAGE_ENTRY_WORDS) / PAGE_WORDS);
   return {
+    allocator,
+    debugMemory,
     pages,
     slots,
     caches,
@@ -125,8 +145,9 @@ function layoutFor(pages: number, { slots, caches, domains, debugWords, rootWord
   };
 }
 
-function withDefaults({ slots = 32, caches = 64, domains = 4, debugWords = 0, rootWords = 0 }: ArenaOptions): Required<ArenaOptions> {
-  return { slots, caches, domains, debugWords, rootWords };
+function withDefaults(options: ArenaOptions): Required<ArenaOptions> {
+  const { slots = 32, caches = 64, domains = 4, debugWords = 0, rootWords = 0, allocator = "slab", debugMemory = false } = options;
+  return { slots, caches, domains, debugWords, rootWords, allocator, debugMemory };
 }
 
 function wholeNumber(name: string, value: number, low: number, high: number): number {
@@ -151,9 +172,10 @@ export function leastBytes(options: ArenaOptions = {}): number {
  * @throws ArenaOptionsError when no arena can be made of these
  */
 export function checkOptions(bytes: number, options: ArenaOptions = {}): void {
-  const { slots, caches, domains, debugWords } = withDefaults(options);
+  const { slots, caches, domains, debugWords, allocator } = withDefaults(options);
+  if (!ALLOCATORS.includes(allocator)) throw new ArenaOptionsError(`allocator must be one of ${ALLOCATORS.join(", ")}; got ${String(allocator)}.`);
   wholeNumber("slots", slots, 1, LIMITS.slots);
-  wholeNumber("caches", caches, 16, LIMITS.caches);
+  wholeNumber("caches", caches, 32, LIMITS.caches);
   wholeNumber("domains", domains, 1, LIMITS.domains);
   wholeNumber("debugWords", debugWords, 0, LIMITS.debugWords);
   wholeNumber("bytes", bytes, leastBytes(options), LIMITS.bytes);
@@ -180,6 +202,8 @@ export function formatLayout(memory: Memory, options: ArenaOptions, id: readonly
   memory.write(Header.ROOT_WORDS, whole.rootWords);
   memory.write(Header.DOMAINS, whole.domains);
   memory.write(Header.DEBUG_WORDS, whole.debugWords);
+  memory.write(Header.ALLOCATOR, ALLOCATORS.indexOf(whole.allocator));
+  memory.write(Header.DEBUG_MEMORY, whole.debugMemory ? 1 : 0);
   memory.write(Header.ID, id[0]);
   memory.write(at(Header.ID + 1), id[1]);
   memory.write(Header.MAGIC, MAGIC);
@@ -218,6 +242,8 @@ export function openLayout(memory: Memory): Layout {
     domains: memory.read(Header.DOMAINS),
     debugWords: memory.read(Header.DEBUG_WORDS),
     rootWords: memory.read(Header.ROOT_WORDS),
+    allocator: ALLOCATORS[memory.read(Header.ALLOCATOR)] as AllocatorName,
+    debugMemory: memory.read(Header.DEBUG_MEMORY) === 1,
   });
 }
 

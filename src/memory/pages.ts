@@ -18,9 +18,10 @@
  *
  * Law table (a page table entry)
  *   word     class
- *   STATE    atomic; written only with the arena lock held (RETIRED: by the block's owner, by compareExchange)
- *   OWNER    atomic; written by the arena lock's holder before STATE commits the block; of a RETIRED block, by
- *            the slot whose limbo it is in
+ *   STATE    atomic; written only with the arena lock held (to and from RETIRED and LISTED: by the block's owner, by compareExchange); immutable
+ *            for whoever owns the block, or an object in it
+ *   OWNER    atomic; written by the arena lock's holder before STATE commits the block; of a RETIRED or LISTED block, by
+ *            the slot whose limbo or list it is in
  *   NEXT, PREV   of a listed block (free blocks, partial slabs): locked by the arena lock
  *
  * Guarantees: blocks are aligned to their size; no two free buddies coexist while the lock is free; free +
@@ -34,7 +35,7 @@ import type { Memory } from "./memory.js";
 
 /** What a block is. */
 export const PageKind = {
-  /** Inside a block. */
+  /** Inside a block; its order and cache are told too when that is a slab. */
   TAIL: 0,
   FREE: 1,
   /** Just taken, still under the lock. */
@@ -45,6 +46,10 @@ export const PageKind = {
   RETIRED: 4,
   /** A slab of the cache in OWNER. */
   SLAB: 5,
+  /** A page in a slot's own list (page-list.ts). */
+  LISTED: 6,
+  /** A page of sheaves (sheaf.ts). */
+  SHEAVES: 7,
 } as const;
 
 const STATE = 0;
@@ -52,8 +57,12 @@ const OWNER = 1;
 const NEXT = 2;
 const PREV = 3;
 
-const KIND_MASK = 7;
-const state = (kind: number, order: number): number => (order << 3) | kind;
+// STATE: kind in bits 0-3, order in 4-7, for slabs the index of the cache above.
+const KIND_MASK = 15;
+const ORDER_SHIFT = 4;
+const CACHE_SHIFT = 8;
+const state = (kind: number, order: number, cache = 0): number => (cache << CACHE_SHIFT) | (order << ORDER_SHIFT) | kind;
+const orderIn = (word: number): number => (word >>> ORDER_SHIFT) & 15;
 
 /** A list of pages, doubly linked through the page table; `head` is the word of its first page. */
 export type PageList = Address;
@@ -62,10 +71,12 @@ export type PageList = Address;
 export class Pages {
   readonly #memory: Memory;
   readonly #layout: Layout;
+  readonly #table: Address;
 
   constructor(memory: Memory, layout: Layout) {
     this.#memory = memory;
     this.#layout = layout;
+    this.#table = layout.pageTable;
   }
 
   #entry(page: number, word: number): Address {
@@ -79,10 +90,26 @@ export class Pages {
 
   /** Order of the block that the page is the head of (or, in a slab, lies in). Lock: as `kind`. */
   order(page: number): Order {
-    return (this.#memory.load(this.#entry(page, STATE)) >>> 3) as Order;
+    return orderIn(this.#memory.load(this.#entry(page, STATE))) as Order;
   }
 
-  /** Owner of a block: a slab's cache, or the tag of what the pages belong to. Lock: as `kind`. */
+  /**
+   * Index of the cache in whose slab the page lies, -1 when it lies in none. For whoever owns an object or block there, which keeps STATE as it
+   * is, or with the lock; so a plain read will do, at a tenth of the price.
+   */
+  cacheIndex(page: number): number {
+    const word = this.#memory.read((this.#table + page * PAGE_ENTRY_WORDS) as Address);
+    return (word & KIND_MASK) === PageKind.SLAB ? word >>> CACHE_SHIFT : this.#cacheIndexOfTail(page, word);
+  }
+
+  #cacheIndexOfTail(page: number, word: number): number {
+    if ((word & KIND_MASK) !== PageKind.TAIL || word === 0) return -1;
+    // What a tail says is as old as the slab it was entered for: the head knows whether that still stands.
+    const head = page & (-1 << orderIn(word));
+    return this.#memory.read(this.#entry(head, STATE)) === word + PageKind.SLAB ? word >>> CACHE_SHIFT : -1;
+  }
+
+  /** Owner of a block: index of a slab's cache, the tag of what the pages belong to, or the list they are in. Lock: as `kind`. */
   owner(page: number): number {
     return this.#memory.load(this.#entry(page, OWNER));
   }
@@ -186,13 +213,27 @@ export class Pages {
 
   /** Say what an UNCLAIMED block is for. Before the lock is let go. */
   claim(page: number, kind: number, owner: number): void {
-    const order = this.order(page);
     this.#memory.store(this.#entry(page, OWNER), owner);
-    if (kind === PageKind.SLAB) {
-      // Any page of a slab tells its order, so that an object's slab is found from its address.
-      for (let tail = 1; tail < 1 << order; tail++) this.#memory.store(this.#entry(page + tail, STATE), state(PageKind.TAIL, order));
-    }
-    this.#memory.store(this.#entry(page, STATE), state(kind, order)); // commit
+    this.#memory.store(this.#entry(page, STATE), state(kind, this.order(page))); // commit
+  }
+
+  /** Make an UNCLAIMED block a slab of a cache. Before the lock is let go. */
+  claimSlab(page: number, cache: number): void {
+    const order = this.order(page);
+    this.#memory.store(this.#entry(page, OWNER), cache);
+    // Any page of a slab tells its order and cache, so that an object's slab is found from its address.
+    for (let tail = 1; tail < 1 << order; tail++) this.#memory.store(this.#entry(page + tail, STATE), state(PageKind.TAIL, order, cache));
+    this.#memory.store(this.#entry(page, STATE), state(PageKind.SLAB, order, cache)); // commit
+  }
+
+  /** Make a slab that nobody has an object of a block in limbo, which nobody takes for a slab any more. With the lock. */
+  retireSlab(page: number): void {
+    this.#memory.store(this.#entry(page, STATE), state(PageKind.RETIRED, this.order(page)));
+  }
+
+  /** Say who owns a block: a tag, or the list it goes to. Lock: as `kind`. */
+  setOwner(page: number, owner: number): void {
+    this.#memory.store(this.#entry(page, OWNER), owner);
   }
 
   /**

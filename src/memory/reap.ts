@@ -12,11 +12,12 @@
  */
 
 import { type Address, field } from "./address.js";
-import { flushMagazine } from "./cache.js";
 import type { Heap } from "./heap.js";
 import { Header } from "./layout.js";
-import { domainOfIntent, LIMBO_SEGMENTS, RELEASE_CHUNK } from "./limbo.js";
+import { LIMBO_SEGMENTS, RELEASE_CHUNK } from "./limbo.js";
+import { PageKind } from "./pages.js";
 import { markOwnerDied } from "./robust-mutex.js";
+import { ownedBySlot } from "./sheaf.js";
 import {
   debugAddress,
   heldLocks,
@@ -37,14 +38,13 @@ import { storeText } from "./text.js";
 
 /** Rebuild all that is derived, and drain the dead. With the arena lock, after its owner died. */
 export function repairArena(heap: Heap): void {
-  // The dead owner may have been emptying the limbo of a slot that was drained before.
-  for (const index of slotsOfKind(heap.memory, heap.layout, SlotKind.DRAINED)) for (const limbo of heap.limbosOf(index)) limbo.skipReleased();
   heap.pages.recover();
-  const indexes = [...heap.cacheIndexes()];
-  for (const index of indexes) heap.cache(index).slabs.recoverCounts();
-  for (const block of heap.pages.walk()) {
-    if (heap.isSlab(block.kind)) heap.cacheAt(block.owner).slabs.recoverSlab(block.page);
-  }
+  const blocks = [...heap.pages.walk()];
+  heap.sheaves.recover(blocks.filter(({ kind }) => kind === PageKind.SHEAVES).map(({ page }) => page));
+  for (const index of heap.cacheIndexes()) heap.cache(index).recoverCounts();
+  for (const { page, kind, owner } of blocks) if (kind === PageKind.SLAB) heap.cache(owner).recoverBlock(page);
+  // The dead owner may have been emptying the limbo of a slot that was drained before.
+  for (const index of slotsOfKind(heap.memory, heap.layout, SlotKind.DRAINED)) finishSlot(heap, index);
   drainDead(heap);
 }
 
@@ -59,33 +59,37 @@ export function drainDead(heap: Heap): void {
   }
 }
 
-/** Finish or undo what the slot was in the middle of, and put its magazines back. With the arena lock; may be repeated. */
+/** Finish or undo what the slot was in the middle of, and put all that is its own back. With the arena lock; may be repeated. */
 export function drainSlot(heap: Heap, index: number): void {
-  const { memory } = heap;
-  const slot = slotAddress(heap.layout, index);
-  for (const limbo of heap.limbosOf(index)) limbo.skipReleased();
-  const intent = memory.read(field(slot, SlotWord.INTENT));
-  if (intent > 0) heap.limboOf(index, domainOfIntent(memory.read(field(slot, SlotWord.INTENT_SEGMENT)))).finishPush(intent as Address);
-  else if (intent < 0) {
-    // Freed as far as its user knows once the live bit is clear; else it is still the user's.
-    if (!heap.isLive(-intent as Address)) heap.putBack(-intent as Address);
-    memory.write(field(slot, SlotWord.INTENT), 0);
-  }
-  undoRefill(heap, slot);
-  for (const cache of heap.cacheIndexes()) {
-    flushMagazine(memory, heap.cache(cache).slabs, heap.magazineOf(index, cache), 0);
-  }
+  finishSlot(heap, index);
+  heap.pageListOf(index).drain();
+  for (const cache of heap.cacheIndexes()) heap.cache(cache).drain(index);
 }
 
-function undoRefill(heap: Heap, slot: Address): void {
-  const { memory } = heap;
-  let mask = memory.read(field(slot, SlotWord.REFILL_MASK));
-  if (mask === 0) return;
-  const word = memory.read(field(slot, SlotWord.REFILL_WORD)) as Address;
-  const { slabs, slab } = heap.slabsAround(word);
-  const firstIndex = slabs.firstIndexOf(slab, word);
-  for (; mask !== 0; mask &= mask - 1) slabs.putBack(slabs.objectAt(slab, firstIndex + 31 - Math.clz32(mask & -mask)));
-  memory.write(field(slot, SlotWord.REFILL_MASK), 0);
+/** Finish what was going on in a slot, and empty the sheaves that are in none of its limbos: its magazines, and those whose grace period is over. */
+function finishSlot(heap: Heap, index: number): void {
+  const { memory, sheaves } = heap;
+  const intent = field(slotAddress(heap.layout, index), SlotWord.INTENT);
+  const object = -memory.read(intent) as Address;
+  if (object > 0) {
+    if (!heap.isPutBack(object)) heap.putBack(object);
+    memory.write(intent, 0);
+  }
+  const inLimbo = new Set<Address>();
+  for (const limbo of heap.limbosOf(index)) {
+    limbo.finish();
+    for (const sheaf of limbo.sheaves()) inLimbo.add(sheaf);
+  }
+  for (const sheaf of [...sheaves.all()]) {
+    if (sheaves.owner(sheaf) !== ownedBySlot(index) || inLimbo.has(sheaf)) continue;
+    sheaves.finish(sheaf);
+    while (sheaves.count(sheaf) > 0) {
+      const last = sheaves.last(sheaf);
+      if (!heap.isPutBack(last)) heap.putBack(last);
+      sheaves.taken(sheaf);
+    }
+    sheaves.give(sheaf);
+  }
 }
 
 /**
@@ -132,7 +136,7 @@ export function clearSlot({ memory, layout }: Heap, index: number): void {
 export function freeSlot(heap: Heap, index: number): void {
   const address = slotAddress(heap.layout, index);
   clearSlot(heap, index);
-  heap.memory.fill(field(address, SlotWord.HELD), SlotWord.REFILL_MASK + 1 - SlotWord.HELD, 0);
+  heap.memory.fill(field(address, SlotWord.HELD), SlotWord.INTENT_SEGMENT + 1 - SlotWord.HELD, 0);
   heap.memory.store(address, SlotKind.FREE); // commit
 }
 

@@ -1,230 +1,182 @@
 /**
  * Slabs: objects of one size cut from blocks of pages (Bonwick, "The Slab Allocator", USENIX 1994).
  *
- *   slab   | CACHE FREE | out bits | live bits | side words | pad | object 0 | object 1 | ...
+ *   slab   | FREE OBJECTS | out bits | tracked bits | side words | pad | object 0 | object 1 | ...
  *          ^ start of its block of pages: found from any object's address
  *
- * An object is in one of four places:
- *                     out  live
- *   in its slab        0    0
- *   in a magazine      1    0     of some slot
- *   live               1    1     given to the user
- *   in limbo           1    0     of some slot, until its grace period is over
- * The two bitmaps and the magazines and limbos of the slots are the truth; counts and lists of partial
- * slabs are derived, and rebuilt when a thread died in here. Bits live apart from the objects, and
- * so does each object's side word, so that readers of objects never share a line with either.
+ * An object is in one of four places, and its side word says which:
+ *                     out   side word
+ *   in its slab        0     0
+ *   in a sheaf         1     0: in a slot's magazine, in a depot, or in limbo until its grace period is over
+ *   live               1     LIVE; in a tracked cache its owner's
+ *   listed in limbo    1     the next of the list
+ * The out bits and the sheaves are the truth of who has it; counts and lists of partial slabs are derived, and rebuilt when a thread
+ * died in here. Bits and side words live apart from the objects, so that readers of objects never share a line with either.
  *
- * The side word belongs to the object's owner while it is live (a tree keeps a size there that its
- * readers never touch; kmalloc keeps the owner's tag) and links the object in limbo after that,
- * so that retiring never allocates.
+ * In a tracked cache an object has a bit that is set while it is live, by which recovery finds it, and its side word is its owner's meanwhile (a tree
+ * keeps a size there that its readers never touch; kmalloc keeps the owner's tag). In any other, taking an object and giving it back
+ * costs no atomic operation, and nobody finds it but whoever has its address.
  *
  * Law table
  *   word                      class
- *   cache descriptor          immutable once its STATE (atomic) says so; PARTIAL, SLABS, EMPTY locked by the arena lock
- *   slab CACHE                immutable while the block is a slab
  *   slab FREE, out bits       locked by the arena lock
- *   live bits                 atomic
- *   side word                 of the object's owner while live (kmalloc: atomic), then of the limbo it is in
- *   object                    of its user while live; nobody's otherwise
+ *   slab OBJECTS              immutable while the block is a slab
+ *   tracked bits              atomic
+ *   side word                 as the object, and of a tracked one its owner's; its retirement is atomic. Of the caches whose owners are found by
+ *                             it (kmalloc with a tag) it is atomic, or locked by the arena lock
+ *   object                    of its user while live; of whoever has the sheaf it is in, or the arena lock, otherwise
  *
  * Guarantees: an object is given to one owner at a time; freeing or retiring one that is not live is
- * refused at once; a slab with no object out goes back to the pages, but for one spare a cache.
+ * refused at once, and of two who retire an object at the same instant one is, as of two who free a tracked one; a slab with no object out goes back to the
+ * pages, but for one spare a cache.
  */
 
-import { type Address, field, MAX_ORDER, type Order, PAGE_SHIFT, PAGE_WORDS } from "./address.js";
-import { CACHE_WORDS, type Layout } from "./layout.js";
+import { type Address, field, type Order, PAGE_SHIFT, PAGE_WORDS } from "./address.js";
+import { InvalidAddressError } from "./errors.js";
+import { CacheFlag, cacheName, colourStep, Descriptor, type Geometry, readGeometry, SlabWord } from "./geometry.js";
 import type { Memory } from "./memory.js";
-import { PageKind, type Pages } from "./pages.js";
+import { type Pages } from "./pages.js";
 
-/** Offsets of a cache descriptor's words. */
-const Descriptor = {
-  STATE: 0,
-  OBJECT_WORDS: 1,
-  ORDER: 2,
-  CAPACITY: 3,
-  BITMAP_WORDS: 4,
-  SIDE: 5,
-  OBJECTS: 6,
-  PARTIAL: 7,
-  SLABS: 8,
-  EMPTY: 9,
-  NAME: 12,
-} as const;
+/** Side word of a live object that is not tracked. */
+export const LIVE = -1;
+/** Side word of an object that is in a sheaf, or in its slab. */
+export const NOT_LIVE = 0;
 
-const READY = 1;
-/** Bytes of a cache's name that are kept. */
-const NAME_BYTES = 40;
-
-/** Offsets of a slab's words. */
-const SlabWord = { CACHE: 0, FREE: 1, BITMAPS: 4 } as const;
-
-/** Shape of a cache's slabs; all in words but `order`, `capacity`. */
-export interface Geometry {
-  readonly objectWords: number;
-  readonly order: Order;
-  /** Objects in a slab. */
-  readonly capacity: number;
-  /** Words of one bitmap. */
-  readonly bitmapWords: number;
-  /** Offset of the side words. */
-  readonly side: number;
-  /** Offset of the first object. */
-  readonly objects: number;
-}
-
-function geometryAt(order: number, objectWords: number): Geometry {
-  const words = PAGE_WORDS << order;
-  // Objects start at a multiple of the largest power of two that divides their size, at most a
-  // 64-byte line, so that one of 16, 32 or 64 bytes never straddles two lines.
-  const align = Math.min(16, objectWords & -objectWords);
-  let capacity = Math.floor((words - SlabWord.BITMAPS) / (objectWords + 1));
-  for (; ; capacity--) {
-    const bitmapWords = Math.ceil(capacity / 32);
-    const side = SlabWord.BITMAPS + 2 * bitmapWords;
-    const objects = Math.ceil((side + capacity) / align) * align;
-    if (objects + capacity * objectWords <= words) return { objectWords, order: order as Order, capacity, bitmapWords, side, objects };
-  }
-}
-
-/** The smallest slab that holds 8 objects with at most an eighth wasted, or else the least wasteful one. */
-export function geometryFor(objectWords: number): Geometry {
-  let best: Geometry | undefined;
-  let bestWaste = 1;
-  for (let order = 0; order <= MAX_ORDER; order++) {
-    const geometry = geometryAt(order, objectWords);
-    const words = PAGE_WORDS << order;
-    const waste = (words - geometry.capacity * (objectWords + 1)) / words;
-    if (geometry.capacity >= 8 && waste <= 1 / 8) return geometry;
-    if (waste < bestWaste) {
-      best = geometry;
-      bestWaste = waste;
-    }
-    if (order >= 5 && best !== undefined && best.capacity >= 7) break;
-  }
-  return best as Geometry;
-}
-
-/** Where an object is: its slab and its bit there. */
-export interface Place {
-  readonly slab: Address;
-  readonly page: number;
-  readonly index: number;
-}
-
-/** Writes a new cache's descriptor. With the arena lock held; `descriptor` is unused. */
-export function writeDescriptor(memory: Memory, descriptor: Address, name: string, geometry: Geometry): void {
-  const set = (word: number, value: number): void => memory.write(field(descriptor, word), value);
-  set(Descriptor.OBJECT_WORDS, geometry.objectWords);
-  set(Descriptor.ORDER, geometry.order);
-  set(Descriptor.CAPACITY, geometry.capacity);
-  set(Descriptor.BITMAP_WORDS, geometry.bitmapWords);
-  set(Descriptor.SIDE, geometry.side);
-  set(Descriptor.OBJECTS, geometry.objects);
-  set(Descriptor.PARTIAL, 0);
-  set(Descriptor.SLABS, 0);
-  set(Descriptor.EMPTY, 0);
-  const bytes = new Uint8Array(NAME_BYTES);
-  new TextEncoder().encodeInto(name, bytes);
-  memory.writeBytes(field(descriptor, Descriptor.NAME), bytes);
-  memory.store(field(descriptor, Descriptor.STATE), READY); // commit
-}
-
-/** The descriptor of the cache of this index. */
-export function descriptorAt(layout: Layout, index: number): Address {
-  return field(layout.cacheTable, index * CACHE_WORDS);
-}
-
-/** Whether a descriptor is in use. */
-export function isReady(memory: Memory, descriptor: Address): boolean {
-  return memory.load(field(descriptor, Descriptor.STATE)) === READY;
-}
-
-/** Name of the cache of a descriptor. */
-export function cacheName(memory: Memory, descriptor: Address): string {
-  const bytes = new Uint8Array(NAME_BYTES);
-  memory.readBytes(field(descriptor, Descriptor.NAME), bytes);
-  const end = bytes.indexOf(0);
-  return new TextDecoder().decode(bytes.subarray(0, end < 0 ? NAME_BYTES : end));
+/** What slabs ask of whoever makes them. */
+export interface SlabHooks {
+  /** Makes an object of a new slab ready, once. */
+  construct?: ((object: Address) => void) | undefined;
+  /** Gives back the pages of a slab after a grace period (typesafe caches). With the arena lock. */
+  retirePages(page: number): void;
 }
 
 /** The slabs of one cache. Methods need the arena lock unless they say otherwise. */
 export class Slabs implements Geometry {
+  readonly index: number;
   readonly descriptor: Address;
   readonly objectWords: number;
+  readonly stride: number;
   readonly order: Order;
   readonly capacity: number;
   readonly bitmapWords: number;
   readonly side: number;
   readonly objects: number;
+  readonly align: number;
+  readonly colours: number;
+  readonly flags: number;
+  readonly isTracked: boolean;
   readonly #memory: Memory;
   readonly #pages: Pages;
-  readonly #slabMask: number;
+  readonly #hooks: SlabHooks;
+  /** The bits of an address that are its offset in its slab. */
+  readonly offsetMask: number;
+  /** offset * reciprocal >>> shift is offset / stride, for every offset in a slab. */
+  readonly reciprocal: number;
+  readonly shift: number;
 
-  constructor(memory: Memory, pages: Pages, descriptor: Address) {
-    const get = (word: number): number => memory.read(field(descriptor, word));
+  constructor(memory: Memory, pages: Pages, descriptor: Address, index: number, hooks: SlabHooks) {
     this.#memory = memory;
     this.#pages = pages;
+    this.#hooks = hooks;
+    this.index = index;
     this.descriptor = descriptor;
-    this.objectWords = get(Descriptor.OBJECT_WORDS);
-    this.order = get(Descriptor.ORDER) as Order;
-    this.capacity = get(Descriptor.CAPACITY);
-    this.bitmapWords = get(Descriptor.BITMAP_WORDS);
-    this.side = get(Descriptor.SIDE);
-    this.objects = get(Descriptor.OBJECTS);
-    this.#slabMask = ~((PAGE_WORDS << this.order) - 1);
+    const geometry = readGeometry(memory, descriptor);
+    this.objectWords = geometry.objectWords;
+    this.stride = geometry.stride;
+    this.order = geometry.order;
+    this.capacity = geometry.capacity;
+    this.bitmapWords = geometry.bitmapWords;
+    this.side = geometry.side;
+    this.objects = geometry.objects;
+    this.align = geometry.align;
+    this.colours = geometry.colours;
+    this.flags = geometry.flags;
+    this.isTracked = (geometry.flags & CacheFlag.TRACKED) !== 0;
+    this.offsetMask = (PAGE_WORDS << this.order) - 1;
+    // Exact for offsets below 2^15 (Granlund and Montgomery, "Division by Invariant Integers using Multiplication", PLDI 1994).
+    this.shift = 15 + Math.ceil(Math.log2(this.stride));
+    this.reciprocal = Math.ceil(2 ** this.shift / this.stride);
   }
 
   // Places: no lock ------------------------------------------------------------------------------
 
-  /** Start of the slab that the object lies in. No lock. */
+  /** Start of the slab that the object lies in. */
   slabOf(object: Address): Address {
-    return (object & this.#slabMask) as Address;
+    return (object & ~this.offsetMask) as Address;
   }
 
-  /** Number of the object in its slab; a fraction when the address is not the start of one. No lock. */
+  // A slab of another colour starts its objects elsewhere.
+  #objectsOf(object: Address): number {
+    return this.colours === 1 ? this.objects : this.#memory.read(field(this.slabOf(object), SlabWord.OBJECTS));
+  }
+
+  /** Number of the object in its slab. */
   indexOf(object: Address): number {
-    return ((object & ~this.#slabMask) - this.objects) / this.objectWords;
+    return Math.imul((object & this.offsetMask) - this.#objectsOf(object), this.reciprocal) >>> this.shift;
   }
 
-  /** The object's side word. No lock. */
+  /** The object's side word. */
   sideOf(object: Address): Address {
-    return field(this.slabOf(object), this.side + this.indexOf(object));
+    return ((object & ~this.offsetMask) + this.side + this.indexOf(object)) as Address;
+  }
+
+  /** @throws InvalidAddressError when an address in a slab is not the start of an object */
+  checkAddress(object: Address): void {
+    const index = this.indexOf(object);
+    const isBefore = (object & this.offsetMask) < this.#objectsOf(object);
+    if (isBefore || index >= this.capacity || this.objectAt(this.slabOf(object), index) !== object)
+      throw new InvalidAddressError(object, `is not the start of an object of ${this.objectWords * 4} bytes`);
   }
 
   #outWord(slab: Address, index: number): Address {
     return field(slab, SlabWord.BITMAPS + (index >>> 5));
   }
 
-  #liveWord(slab: Address, index: number): Address {
+  #trackedWord(slab: Address, index: number): Address {
     return field(slab, SlabWord.BITMAPS + this.bitmapWords + (index >>> 5));
   }
 
-  /** Number of the first object that a word of a slab's `out` bitmap stands for. */
-  firstIndexOf(slab: Address, word: Address): number {
-    return (word - slab - SlabWord.BITMAPS) * 32;
-  }
-
+  /** Address of an object by its number. */
   objectAt(slab: Address, index: number): Address {
-    return field(slab, this.objects + index * this.objectWords);
+    const objects = this.colours === 1 ? this.objects : this.#memory.read(field(slab, SlabWord.OBJECTS));
+    return field(slab, objects + index * this.stride);
   }
 
-  // Live bits: no lock ---------------------------------------------------------------------------
+  // Live objects: no lock --------------------------------------------------------------------------
 
+  #isTrackedLive(object: Address): boolean {
+    const index = this.indexOf(object);
+    return ((this.#memory.load(this.#trackedWord(this.slabOf(object), index)) >>> (index & 31)) & 1) === 1;
+  }
+
+  /** Whether an object is live: for its owner to ask, and for anyone in a tracked cache. */
   isLive(object: Address): boolean {
-    const index = this.indexOf(object);
-    return ((this.#memory.load(this.#liveWord(this.slabOf(object), index)) >>> (index & 31)) & 1) === 1;
+    return this.isTracked ? this.#isTrackedLive(object) : this.#memory.load(this.sideOf(object)) === LIVE;
   }
 
-  setLive(object: Address): void {
-    const index = this.indexOf(object);
-    this.#memory.or(this.#liveWord(this.slabOf(object), index), 1 << (index & 31));
+  /** Give an object to its user. Of a tracked cache its side word becomes `tag`. */
+  setLive(object: Address, tag: number): void {
+    if (this.isTracked) {
+      this.#memory.store(this.sideOf(object), tag);
+      const index = this.indexOf(object);
+      this.#memory.or(this.#trackedWord(this.slabOf(object), index), 1 << (index & 31));
+    } else this.#memory.write(this.sideOf(object), LIVE);
   }
 
-  /** Gives whether the object was live. Of several who try, one is told so. */
-  clearLive(object: Address): boolean {
+  /** Take a live object from its users: its side word becomes `side`. Gives whether it was live; of several who try, one is told so. */
+  retire(object: Address, side: number): boolean {
+    const word = this.sideOf(object);
+    if (!this.isTracked) return this.#memory.compareExchange(word, LIVE, side) === LIVE;
+    if (!this.#isTrackedLive(object)) return false;
+    // The side word first: of a thread that dies in between it is told by that.
+    this.#memory.store(word, side);
+    return this.#untrack(object);
+  }
+
+  #untrack(object: Address): boolean {
     const index = this.indexOf(object);
     const bit = 1 << (index & 31);
-    return (this.#memory.and(this.#liveWord(this.slabOf(object), index), ~bit) & bit) !== 0;
+    return (this.#memory.and(this.#trackedWord(this.slabOf(object), index), ~bit) & bit) !== 0;
   }
 
   // Objects in and out of their slabs ------------------------------------------------------------
@@ -256,17 +208,35 @@ export class Slabs implements Geometry {
     const page = this.#pages.alloc(this.order);
     if (page === 0) return false;
     const slab = (page << PAGE_SHIFT) as Address;
-    memory.write(field(slab, SlabWord.CACHE), this.descriptor);
     memory.write(field(slab, SlabWord.FREE), this.capacity);
+    memory.write(field(slab, SlabWord.OBJECTS), this.objects + this.#nextColour() * colourStep(this));
     for (let word = 0; word < this.bitmapWords; word++) {
       memory.write(field(slab, SlabWord.BITMAPS + word), 0);
       memory.store(field(slab, SlabWord.BITMAPS + this.bitmapWords + word), 0);
     }
-    this.#pages.claim(page, PageKind.SLAB, this.descriptor);
+    memory.fill(field(slab, this.side), this.capacity, 0);
+    if (this.#hooks.construct !== undefined) this.#construct(page, this.#hooks.construct);
+    this.#pages.claimSlab(page, this.index);
     this.#pages.push(this.#word(Descriptor.PARTIAL), page);
     this.#count(Descriptor.SLABS, 1);
     this.#count(Descriptor.EMPTY, 1);
     return true;
+  }
+
+  #nextColour(): number {
+    if (this.colours === 1) return 0;
+    const colour = this.#memory.read(this.#word(Descriptor.NEXT_COLOUR));
+    this.#memory.write(this.#word(Descriptor.NEXT_COLOUR), (colour + 1) % this.colours);
+    return colour;
+  }
+
+  #construct(page: number, construct: (object: Address) => void): void {
+    try {
+      for (let index = 0; index < this.capacity; index++) construct(this.objectAt((page << PAGE_SHIFT) as Address, index));
+    } catch (error) {
+      this.#pages.release(page); // still UNCLAIMED
+      throw error;
+    }
   }
 
   /**
@@ -308,7 +278,8 @@ export class Slabs implements Geometry {
     const out = memory.read(word);
     const bit = 1 << (index & 31);
     if ((out & bit) === 0) return;
-    this.clearLive(object);
+    if (this.isTracked) this.#untrack(object); // a thread may have died taking it
+    memory.write(field(slab, this.side + index), NOT_LIVE);
     memory.write(word, out & ~bit); // commit
     const page = slab >>> PAGE_SHIFT;
     const free = memory.read(field(slab, SlabWord.FREE)) + 1;
@@ -321,7 +292,8 @@ export class Slabs implements Geometry {
     this.#pages.remove(this.#word(Descriptor.PARTIAL), page);
     this.#count(Descriptor.EMPTY, -1);
     this.#count(Descriptor.SLABS, -1);
-    this.#pages.release(page);
+    if ((this.flags & CacheFlag.TYPESAFE) === 0) this.#pages.release(page);
+    else this.#hooks.retirePages(page);
   }
 
   /** Give every slab without an object out back to the pages. */
@@ -336,9 +308,16 @@ export class Slabs implements Geometry {
     return this.#memory.read(this.#word(Descriptor.SLABS));
   }
 
+  /** Slabs that have a free object. */
+  partialPages(): Iterable<number> {
+    return this.#pages.list(this.#word(Descriptor.PARTIAL));
+  }
+
   // Recovery and checks --------------------------------------------------------------------------
 
-  #countFree(slab: Address): number {
+  /** Objects that are in a slab. */
+  countFree(page: number): number {
+    const slab = (page << PAGE_SHIFT) as Address;
     let free = 0;
     for (let i = 0; i < this.bitmapWords; i++) {
       free += popCount(~this.#memory.read(field(slab, SlabWord.BITMAPS + i)) & this.#validBits(i));
@@ -353,30 +332,25 @@ export class Slabs implements Geometry {
 
   /** Rebuild what is derived from one slab's bitmaps. */
   recoverSlab(page: number): void {
-    const slab = (page << PAGE_SHIFT) as Address;
-    const free = this.#countFree(slab);
-    this.#memory.write(field(slab, SlabWord.FREE), free);
+    const free = this.countFree(page);
+    this.#memory.write(field((page << PAGE_SHIFT) as Address, SlabWord.FREE), free);
     this.#count(Descriptor.SLABS, 1);
     if (free === this.capacity) this.#count(Descriptor.EMPTY, 1);
     if (free > 0) this.#pages.push(this.#word(Descriptor.PARTIAL), page);
   }
 
-  /** Live objects of a slab. Needs no lock if the caller's own object keeps the slab in place. */
-  *live(page: number): Generator<Address> {
-    const slab = (page << PAGE_SHIFT) as Address;
-    for (let index = 0; index < this.capacity; index++) {
-      const object = this.objectAt(slab, index);
-      if (this.isLive(object)) yield object;
-    }
+  *#all(page: number): Generator<Address> {
+    for (let index = 0; index < this.capacity; index++) yield this.objectAt((page << PAGE_SHIFT) as Address, index);
   }
 
-  /** Objects that are out of a slab and not live: in a magazine or in limbo. */
+  /** Live objects of a slab; of a cache that is not tracked, while nobody else takes or gives any. */
+  *live(page: number): Generator<Address> {
+    for (const object of this.#all(page)) if (this.isLive(object)) yield object;
+  }
+
+  /** Objects that are out of a slab and not live, likewise: in a magazine, a depot or in limbo. */
   *outNotLive(page: number): Generator<Address> {
-    const slab = (page << PAGE_SHIFT) as Address;
-    for (let index = 0; index < this.capacity; index++) {
-      const object = this.objectAt(slab, index);
-      if (this.isOut(object) && !this.isLive(object)) yield object;
-    }
+    for (const object of this.#all(page)) if (this.isOut(object) && !this.isLive(object)) yield object;
   }
 
   /** Violated invariants of one slab. */
@@ -384,14 +358,13 @@ export class Slabs implements Geometry {
     const memory = this.#memory;
     const slab = (page << PAGE_SHIFT) as Address;
     const violations: string[] = [];
-    if (memory.read(field(slab, SlabWord.CACHE)) !== this.descriptor) violations.push(`slab ${page}: its header names another cache than the page table`);
-    const free = this.#countFree(slab);
+    const free = this.countFree(page);
     const counted = memory.read(field(slab, SlabWord.FREE));
     if (free !== counted) violations.push(`slab ${page}: ${free} objects are in it, its header counts ${counted}`);
     for (let i = 0; i < this.bitmapWords; i++) {
       const out = memory.read(field(slab, SlabWord.BITMAPS + i));
-      const live = memory.load(field(slab, SlabWord.BITMAPS + this.bitmapWords + i));
-      if ((live & ~out) !== 0) violations.push(`slab ${page}: an object is live but not out of the slab (bitmap word ${i})`);
+      const tracked = memory.load(field(slab, SlabWord.BITMAPS + this.bitmapWords + i));
+      if ((tracked & ~out) !== 0) violations.push(`slab ${page}: an object is live but not out of the slab (bitmap word ${i})`);
       if ((out & ~this.#validBits(i)) !== 0) violations.push(`slab ${page}: bits beyond the last object are set (bitmap word ${i})`);
     }
     return violations;
@@ -408,7 +381,7 @@ export class Slabs implements Geometry {
     }
     let empty = 0;
     for (const page of slabPages) {
-      const free = this.#countFree((page << PAGE_SHIFT) as Address);
+      const free = this.countFree(page);
       if (free === this.capacity) empty++;
       if (partial.has(page) !== free > 0)
         violations.push(`cache ${name}: slab ${page} has ${free} free objects and is ${partial.has(page) ? "" : "not "}in the partial list`);

@@ -5,10 +5,10 @@
  *   line 1   the locks it holds, and the transfer it is in the middle of
  *   then     for each grace-period domain a record of two lines: what the thread's read side says (rcu/; scanned by
  *            others), and its limbo: what it retired there and waits for its grace period
- *   then     a magazine for each slab cache
+ *   then     a list of pages, and for each cache what its allocator keeps for the slot, and the open sheaf of each domain
  *
  * A slot's life:  FREE -> LIVE (attach) -> FREE (detach, nothing left in limbo)
- *                 LIVE -> DEAD (its thread died) -> DRAINED (locks and magazines given back)
+ *                 LIVE -> DEAD (its thread died) -> DRAINED (locks and caches given back)
  *                 LIVE or DEAD -> DRAINED -> FREE (limbo emptied after a grace period)
  *
  * Law table
@@ -16,14 +16,14 @@
  *   STATE             atomic; kind in the low 3 bits, thread number above them
  *   LIVENESS          atomic; written only by the slot's thread while LIVE, 0 in a FREE slot
  *   NAME, reader lines   atomic (see rcu/)
- *   line 1, limbos, magazines   private to the slot's thread while LIVE; once the thread is dead, or has
+ *   line 1, limbos, page list, words of caches   private to the slot's thread while LIVE; once the thread is dead, or has
  *                     left, private to whoever holds the arena lock. A thread's death happens before the
  *                     host reports it, and all later owners are ordered by the arena lock.
  */
 
 import { type Address, field } from "./address.js";
 import { ClosedError, QuiesceError, TooManyThreadsError } from "./errors.js";
-import { Header, type Layout, MAGAZINE_WORDS, RECORD_WORDS, SLOT_HEAD_WORDS } from "./layout.js";
+import { CACHE_SLOT_WORDS, Header, type Layout, PAGE_LIST_WORDS, RECORD_WORDS, SLOT_HEAD_WORDS } from "./layout.js";
 import type { Memory } from "./memory.js";
 
 /** Offsets of a slot's words. */
@@ -35,13 +35,10 @@ export const SlotWord = {
   NAME: 8,
   /** Addresses of locks the thread holds, is about to take, or has just let go. */
   HELD: 32,
-  /** Object being given back: +address to limbo, -address to a magazine. */
+  /** Object on its way: +address to a list of limbo, -address from or to its slab. */
   INTENT: 40,
   /** Limbo segment the object goes to. */
   INTENT_SEGMENT: 41,
-  /** Word of a slab's `out` bitmap being taken from, and the bits taken; active while the mask is not 0. */
-  REFILL_WORD: 42,
-  REFILL_MASK: 43,
 } as const;
 
 /** Words of a thread's name. */
@@ -54,14 +51,14 @@ export const READER_WORDS = 12;
 export const RecordWord = {
   /** One line for the read side (rcu/). */
   READER: 0,
-  /** Limbo: head of list, count, cookie for each of four segments. */
+  /** Limbo: head of list, sheaves, count, cookie for each of four segments. */
   LIMBO: 32,
   /** Segment that collects, and the oldest one not yet released (rcu/). */
-  COLLECTING: 44,
-  OLDEST: 45,
+  COLLECTING: 48,
+  OLDEST: 49,
   /** Cookie of the grace period that a DRAINED slot's limbo waits for, and whether one was started (rcu/). */
-  COOKIE: 46,
-  COOKIE_TAKEN: 47,
+  COOKIE: 50,
+  COOKIE_TAKEN: 51,
 } as const;
 
 /** Locks a thread may hold at once. */
@@ -105,9 +102,19 @@ export function* slotsOfKind(memory: Memory, layout: Layout, kind: number): Gene
   }
 }
 
-/** Address of a slot's magazines, one after the other. */
-export function magazinesOf(layout: Layout, index: number): Address {
+/** Address of a slot's own list of pages. */
+export function pageListOf(layout: Layout, index: number): Address {
   return recordAddress(layout, index, layout.domains);
+}
+
+/** Address of the words that an allocator keeps in a slot for a cache. */
+export function cacheWordsOf(layout: Layout, index: number, cache: number): Address {
+  return field(pageListOf(layout, index), PAGE_LIST_WORDS + cache * CACHE_SLOT_WORDS);
+}
+
+/** Address of the word that names a slot's open sheaf for what it retires of a cache in a domain. */
+export function openSheafOf(layout: Layout, index: number, cache: number, domain: number): Address {
+  return field(pageListOf(layout, index), PAGE_LIST_WORDS + layout.caches * (CACHE_SLOT_WORDS + domain) + cache);
 }
 
 /** Threads that have a slot. */
@@ -145,7 +152,6 @@ export class Slot {
   /** Sleeps until `address` is notified, at most `timeout` ms; may wake early. */
   park: Park;
   readonly #held: Address;
-  readonly #magazines: Address;
   /** What HELD says, without asking shared memory. */
   readonly #locks: Address[] = [];
 
@@ -155,7 +161,6 @@ export class Slot {
     this.thread = thread;
     this.address = slotAddress(layout, index);
     this.#held = field(this.address, SlotWord.HELD);
-    this.#magazines = magazinesOf(layout, index);
     this.park = (address, expected, timeout) => {
       // A thread that may not block spins: locks are held for microseconds.
       if (memory.canBlock) memory.wait(address, expected, timeout);
@@ -170,11 +175,6 @@ export class Slot {
   /** Nothing of the slot's record is touched by this thread from here on. */
   detach(): void {
     this.#detached = true;
-  }
-
-  /** The slot's magazine for the cache of this index. */
-  magazine(cache: number): Address {
-    return field(this.#magazines, cache * MAGAZINE_WORDS);
   }
 
   /** Whether the thread holds a lock. */

@@ -86,8 +86,7 @@ export class Reclaimer {
     const { memory, slot } = this.#heap;
     slot.mustBeAttached();
     const segment = memory.read(this.#word(RecordWord.COLLECTING));
-    const bytes = this.#heap.usableBytes(object);
-    this.#limbo.push(segment, object);
+    const bytes = this.#limbo.push(segment, object);
     this.#bytes[segment] = (this.#bytes[segment] as number) + bytes;
     this.#waitingBytes += bytes;
     this.#showWaiting();
@@ -131,6 +130,7 @@ export class Reclaimer {
     const collecting = memory.read(this.#word(RecordWord.COLLECTING));
     const next = (collecting + 1) % LIMBO_SEGMENTS;
     if (this.#limbo.count(collecting) === 0 || next === memory.read(this.#word(RecordWord.OLDEST))) return;
+    this.#limbo.seal(collecting);
     memory.write(this.#limbo.cookie(collecting), this.#flavor.periods.start());
     this.#started[collecting] = performance.now();
     memory.write(this.#word(RecordWord.COLLECTING), next);

@@ -16,7 +16,7 @@
 
 import { type Address, field } from "../memory/address.js";
 import { RobustMutex } from "../memory/robust-mutex.js";
-import { cacheName, descriptorAt } from "../memory/slab.js";
+import { cacheName, descriptorAt } from "../memory/geometry.js";
 import type { Domain } from "../rcu/domain.js";
 import { formatDomain, isFormatted, rcuWordsOf, unformatDomain } from "../rcu/flavors/open.js";
 import { HEADER_BYTES, type Place } from "../structures/structure.js";
@@ -191,7 +191,7 @@ export class Directory {
     for (const index of heap.cacheIndexes()) {
       if (cacheName(memory, descriptorAt(layout, index)) === name) return index;
     }
-    return heap.createCache(name, nodeBytes);
+    return heap.createCache(name, nodeBytes, { tracked: true });
   }
 
   #clearUnfinished(): void {

@@ -2,12 +2,14 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ownLimbo } from "../../check/support/limbo.js";
+import { ownLimbo, retireInto } from "../../check/support/limbo.js";
 import { type Address, field, type Order } from "../../src/memory/address.js";
 import type { Arena } from "../../src/memory/arena.js";
-import { CACHE_WORDS, Header, PAGE_ENTRY_WORDS } from "../../src/memory/layout.js";
+import { Header, PAGE_ENTRY_WORDS } from "../../src/memory/layout.js";
 import { PageKind } from "../../src/memory/pages.js";
-import { descriptorAt } from "../../src/memory/slab.js";
+import { Descriptor as DESCRIPTOR, descriptorAt, SlabWord as SLAB } from "../../src/memory/geometry.js";
+import { countWord, lastEntry } from "../../src/memory/sheaf.js";
+import type { SlabCache } from "../../src/memory/slab-cache.js";
 import { RecordWord } from "../../src/memory/slot.js";
 import { World } from "../support/world.js";
 
@@ -29,12 +31,21 @@ function sound(): Sound {
   for (const bytes of [8, 512, 4096]) heap.kfree(heap.kmalloc(bytes));
   const block = heap.allocPages(1 as Order);
   heap.allocPages(0 as Order);
-  ownLimbo(heap).push(0, heap.kmalloc(60));
-  ownLimbo(heap).push(1, heap.allocPages(0 as Order));
+  retireInto(heap, 0, heap.kmalloc(60));
+  retireInto(heap, 1, heap.allocPages(0 as Order));
   assert.deepEqual(arena.check(), []);
   const cache = 3; // kmalloc-64, whose magazine does not empty a slab
-  const { slabs } = heap.cache(cache);
+  const { slabs } = slabCache(arena, cache);
   return { arena, object, block, slab: slabs.slabOf(object), bitmapWords: slabs.bitmapWords, cache };
+}
+
+const slabCache = ({ heap }: Arena, index: number): SlabCache => heap.cache(index) as SlabCache;
+
+/** A magazine of a cache: only its thread knows it, but each object in it is of that size. */
+function magazineOf({ heap }: Arena, index: number): Address {
+  const inLimbo = new Set([...ownLimbo(heap).sheaves(), ...ownLimbo(heap).openSheaves()]);
+  const found = [...heap.sheaves.all()].find((sheaf) => !inLimbo.has(sheaf) && heap.sheaves.count(sheaf) > 0 && heap.cacheOf(heap.sheaves.last(sheaf))?.index === index);
+  return found as Address;
 }
 
 const entry = (arena: Arena, page: number, word: number): Address => field(arena.layout.pageTable, page * PAGE_ENTRY_WORDS + word);
@@ -49,10 +60,6 @@ function freeBlock({ heap, memory }: Arena): { page: number; order: number } {
   }
   throw new Error(`nothing is free of ${heap.pages.all}`);
 }
-
-/** Word offsets in a slab and in a descriptor, as slab.ts draws them. */
-const SLAB = { CACHE: 0, FREE: 1, BITMAPS: 4 };
-const DESCRIPTOR = { PARTIAL: 7, SLABS: 8, EMPTY: 9 };
 
 const corruptions: readonly { name: string; says: RegExp; corrupt(s: Sound): void }[] = [
   {
@@ -121,14 +128,13 @@ const corruptions: readonly { name: string; says: RegExp; corrupt(s: Sound): voi
       }
     },
   },
-  { name: "owner: a slab of no cache", says: /belongs to no cache/, corrupt: ({ arena, slab }) => arena.memory.write(entry(arena, slab >>> 10, 1), 3) },
-  { name: "slab header: another cache", says: /names another cache/, corrupt: ({ arena, slab }) => add(arena, field(slab, SLAB.CACHE), CACHE_WORDS) },
+  { name: "owner: a slab of no cache", says: /belongs to no cache/, corrupt: ({ arena, slab }) => arena.memory.write(entry(arena, slab >>> 10, 1), 31) },
   { name: "slab header: count of free objects", says: /its header counts/, corrupt: ({ arena, slab }) => add(arena, field(slab, SLAB.FREE), 1) },
   {
     name: "out bit: of a live object",
     says: /live but not out|its header counts/,
     corrupt: ({ arena, slab, object }) => {
-      const index = arena.heap.cache(3).slabs.indexOf(object);
+      const index = slabCache(arena, 3).slabs.indexOf(object);
       flip(arena, field(slab, SLAB.BITMAPS + (index >>> 5)), 1 << (index & 31));
     },
   },
@@ -136,7 +142,7 @@ const corruptions: readonly { name: string; says: RegExp; corrupt(s: Sound): voi
     name: "out bit: beyond the last object",
     says: /beyond the last object/,
     corrupt: ({ arena, slab, bitmapWords }) => {
-      const { capacity } = arena.heap.cache(3).slabs;
+      const { capacity } = slabCache(arena, 3).slabs;
       assert.notEqual(capacity % 32, 0);
       flip(arena, field(slab, SLAB.BITMAPS + bitmapWords - 1), 1 << (capacity % 32));
     },
@@ -145,35 +151,32 @@ const corruptions: readonly { name: string; says: RegExp; corrupt(s: Sound): voi
     name: "out bit: an object taken and nowhere",
     says: /lost|its header counts/,
     corrupt: ({ arena, slab, cache }) => {
-      const { slabs } = arena.heap.cache(cache);
+      const { slabs } = slabCache(arena, cache);
       const free = Array.from({ length: slabs.capacity }, (_, i) => i).find((i) => !slabs.isOut(slabs.objectAt(slab, i))) as number;
       flip(arena, field(slab, SLAB.BITMAPS + (free >>> 5)), 1 << (free & 31));
       add(arena, field(slab, SLAB.FREE), -1);
     },
   },
   {
-    name: "live bit: cleared without a home",
+    name: "live: no more, without a home",
     says: /is lost/,
-    corrupt: ({ arena, slab, object, bitmapWords }) => {
-      const index = arena.heap.cache(3).slabs.indexOf(object);
-      flip(arena, field(slab, SLAB.BITMAPS + bitmapWords + (index >>> 5)), 1 << (index & 31));
-    },
+    corrupt: ({ arena, object }) => arena.memory.write(slabCache(arena, 3).sideOf(object), 0),
   },
   {
-    name: "live bit: of an object in a magazine",
+    name: "live: an object in a magazine",
     says: /is live, or in its slab/,
     corrupt: ({ arena, cache }) => {
-      const magazine = arena.heap.magazineOf(arena.heap.slot.index, cache);
-      arena.heap.cache(cache).slabs.setLive(arena.memory.read(field(magazine, 1)) as Address);
+      const [first] = arena.heap.sheaves.objects(magazineOf(arena, cache));
+      slabCache(arena, cache).slabs.setLive(first as Address, 0);
     },
   },
-  { name: "magazine: count", says: /lost|is live/, corrupt: ({ arena, cache }) => add(arena, arena.heap.magazineOf(arena.heap.slot.index, cache), -1) },
+  { name: "magazine: count", says: /lost|is live/, corrupt: ({ arena, cache }) => add(arena, countWord(magazineOf(arena, cache)), -1) },
   {
     name: "magazine: one object twice",
-    says: /is in the magazine of slot 0 and in the magazine of slot 0/,
+    says: /is in a magazine of slot 0 and in a magazine of slot 0/,
     corrupt: ({ arena, cache }) => {
-      const magazine = arena.heap.magazineOf(arena.heap.slot.index, cache);
-      arena.memory.write(field(magazine, 1), arena.memory.read(field(magazine, 2)));
+      const magazine = magazineOf(arena, cache);
+      arena.memory.write(lastEntry(magazine, 1), arena.memory.read(lastEntry(magazine, 2)));
     },
   },
   { name: "limbo: its list lost", says: /is lost/, corrupt: ({ arena }) => arena.memory.write(field(ownLimbo(arena.heap).record, RecordWord.LIMBO), 0) },
@@ -221,7 +224,7 @@ test("check() says nothing of a sound arena, whatever its threads are doing", ()
   const a = world.arena(1);
   const b = world.arena(2);
   const blocks = Array.from({ length: 50 }, (_, i) => a.heap.kmalloc(i * 20));
-  for (const block of blocks) ownLimbo(b.heap).push(2, block);
+  for (const block of blocks) retireInto(b.heap, 2, block);
   assert.deepEqual(a.check(), []);
   assert.deepEqual(b.check(), []);
   b.detach();

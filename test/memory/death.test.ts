@@ -7,7 +7,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ownLimbo } from "../../check/support/limbo.js";
+import { ownLimbo, retireInto } from "../../check/support/limbo.js";
 import { type Address, NULL, type Order, PAGE_BYTES } from "../../src/memory/address.js";
 import type { Arena } from "../../src/memory/arena.js";
 import { KMALLOC_BYTES } from "../../src/memory/heap.js";
@@ -79,7 +79,7 @@ class Victim {
   }
 
   retire(object: Address, segment: number): void {
-    this.#giveBack(object, () => ownLimbo(this.heap).push(segment, object));
+    this.#giveBack(object, () => retireInto(this.heap, segment, object));
   }
 
   detach(): void {

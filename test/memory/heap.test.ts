@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { ownLimbo } from "../../check/support/limbo.js";
+import { ownLimbo, retireInto } from "../../check/support/limbo.js";
 import { randomOf, seedOf } from "../../check/support/seed.js";
 import { type Address, field, NULL, PAGE_BYTES } from "../../src/memory/address.js";
 import type { Arena } from "../../src/memory/arena.js";
@@ -81,10 +81,10 @@ test("against a model of live objects: none overlap, all aligned and whole, and 
           const address = [...live.keys()][step.retire % live.size] as Address;
           const usable = live.get(address) as number;
           live.delete(address);
-          ownLimbo(heap).push(step.segment, address);
+          retireInto(heap, step.segment, address);
           // A reader may still look at it.
           assert.ok(isWhole(arena, address, usable));
-          assert.throws(() => ownLimbo(heap).push(step.segment, address), DoubleFreeError);
+          assert.throws(() => retireInto(heap, step.segment, address), DoubleFreeError);
         } else ownLimbo(heap).release(step.release);
       }
       for (const [address, usable] of live) assert.ok(isWhole(arenas[0], address, usable), `${address} was written to`);
@@ -148,7 +148,7 @@ test("what is not live, or not the start of an object, is neither freed nor reti
     const inner = (error: unknown): boolean => error instanceof InvalidAddressError && error.code === "ERR_INVALID_ADDRESS";
     for (let word = 1; word < heap.usableBytes(object) / 4; word += bytes > 200 ? 97 : 1) {
       assert.throws(() => heap.kfree(field(object, word)), inner, `kfree(object + ${word}) of ${bytes} bytes`);
-      assert.throws(() => ownLimbo(heap).push(0, field(object, word)), inner);
+      assert.throws(() => retireInto(heap, 0, field(object, word)), inner);
     }
     heap.kfree(object);
     assert.throws(
@@ -156,19 +156,19 @@ test("what is not live, or not the start of an object, is neither freed nor reti
       (error: unknown) => error instanceof DoubleFreeError && error.code === "ERR_DOUBLE_FREE" && error.message.includes(`free of address ${object}`),
     );
     assert.throws(
-      () => ownLimbo(heap).push(0, object),
+      () => retireInto(heap, 0, object),
       (error: unknown) => error instanceof DoubleFreeError && error.code === "ERR_DOUBLE_RETIRE",
     );
-    ownLimbo(heap).push(1, keep);
+    retireInto(heap, 1, keep);
     assert.throws(
-      () => ownLimbo(heap).push(1, keep),
+      () => retireInto(heap, 1, keep),
       (error: unknown) => error instanceof DoubleFreeError && error.code === "ERR_DOUBLE_RETIRE" && error.message.includes(`retire of address ${keep}`),
     );
     assert.throws(() => heap.kfree(keep), DoubleFreeError);
   }
   for (const address of [0, 1, -4, arena.layout.slotTable, arena.layout.pages * 1024, 2 ** 30, Number.NaN]) {
     assert.throws(() => heap.kfree(address as Address), InvalidAddressError, `kfree(${address})`);
-    assert.throws(() => ownLimbo(heap).push(0, address as Address), InvalidAddressError, `retire(${address})`);
+    assert.throws(() => retireInto(heap, 0, address as Address), InvalidAddressError, `retire(${address})`);
     assert.throws(() => heap.usableBytes(address as Address), InvalidAddressError, `usableBytes(${address})`);
   }
   // The first words of a slab are no object of it.
@@ -264,6 +264,6 @@ test("objects of a tag are found, in slabs and in pages, and only while they liv
   for (const bytes of [8, 100, 4096, 20_000]) heap.kmalloc(bytes, -10);
   assert.deepEqual(heap.ownedBy(-9).sort(), [...mine].sort());
   heap.kfree(mine[1] as Address);
-  ownLimbo(heap).push(0, mine[2] as Address);
+  retireInto(heap, 0, mine[2] as Address);
   assert.deepEqual(heap.ownedBy(-9).sort(), [mine[0], mine[3]].sort());
 });

@@ -115,7 +115,7 @@ test("options that make no arena are refused, and say what is allowed", () => {
 });
 
 test("the least arena of any options has room for 64 pages, all of which can be had", () => {
-  for (const options of [{}, { slots: 1, caches: 16 }, { slots: 100, caches: 200, rootWords: 5000 }]) {
+  for (const options of [{}, { slots: 1, caches: 32 }, { slots: 100, caches: 200, rootWords: 5000 }]) {
     const memory = new SharedMemory(new SharedArrayBuffer(leastBytes(options)));
     formatArena(memory, options);
     const { heap } = new Arena(memory, 1);

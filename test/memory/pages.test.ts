@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { ownLimbo } from "../../check/support/limbo.js";
+import { ownLimbo, retireInto } from "../../check/support/limbo.js";
 import { seedOf } from "../../check/support/seed.js";
 import { type Address, MAX_ORDER, NULL, type Order, PAGE_BYTES, PAGE_WORDS } from "../../src/memory/address.js";
 import type { Arena } from "../../src/memory/arena.js";
@@ -221,15 +221,15 @@ test("pages remember whose they are, whatever the tag", () => {
   const tags = [1, -5, descriptor, descriptor + 32, layout.slotTable - 32, 2 ** 31 - 1];
   const blocks = tags.map((tag) => heap.allocPages(1 as Order, tag));
   for (const [i, tag] of tags.entries()) assert.deepEqual(heap.ownedBy(tag), [blocks[i]]);
-  for (const block of blocks) ownLimbo(heap).push(0, block);
+  for (const block of blocks) retireInto(heap, 0, block);
   for (const block of blocks)
     assert.throws(
-      () => ownLimbo(heap).push(0, block),
+      () => retireInto(heap, 0, block),
       (error: unknown) => error instanceof DoubleFreeError && error.code === "ERR_DOUBLE_RETIRE",
     );
   for (const block of blocks) assert.throws(() => heap.freePages(block), DoubleFreeError);
   assert.deepEqual(arena.check(), []);
-  assert.deepEqual([...ownLimbo(heap).objects(0)].sort(), [...blocks].sort());
+  assert.deepEqual([...ownLimbo(heap).objects()].sort(), [...blocks].sort());
   ownLimbo(heap).release(0);
   assert.deepEqual(arena.check(), []);
   assert.equal(heap.pages.free, heap.pages.all);

@@ -147,7 +147,7 @@ test("more structures than an arena holds are refused, and so is one cache too m
   assert.deepEqual(shared.check(), []);
   shared.close();
 
-  const few = Shared.create({ bytes: 2 * MIB, caches: 16 });
+  const few = Shared.create({ bytes: 2 * MIB, caches: 32 });
   for (let i = 0; i < 3; i++) few.intervalMap(`map ${i}`, ranges);
   const { used } = few.stats().bytes;
   for (let i = 0; i < 50; i++) assert.throws(() => few.intervalMap("map 3", ranges), TooManyCachesError);

@@ -26,7 +26,7 @@ export class World {
 
   /** @param extraPages pages more than the least arena has */
   constructor(extraPages = 0, options: ArenaOptions = {}, format: DomainFormat = {}) {
-    const sizes = { slots: 4, caches: 16, domains: 2, ...options };
+    const sizes = { slots: 4, caches: 32, domains: 2, ...options };
     const all = { rootWords: rcuWords(sizes, format) + DIRECTORY_WORDS, ...sizes };
     this.buffer = new SharedArrayBuffer(leastBytes(all) + extraPages * PAGE_WORDS * 4);
     this.memory = new SharedMemory(this.buffer);

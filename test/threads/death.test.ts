@@ -66,7 +66,6 @@ function autopsy(shared: Shared, threadId: number): void {
   }
   if (memory.load(readerWord(layout, index, 0, ReaderWord.SEEN)) !== 0) diedWith.online++;
   if (memory.read(field(slot, SlotWord.INTENT)) !== 0) diedWith.transfer++;
-  if (memory.read(field(slot, SlotWord.REFILL_MASK)) !== 0) diedWith.refill++;
 }
 
 function slotsOf(shared: Shared, kind: number): number[] {

@@ -277,6 +277,14 @@ export class Limbo {
 
   // For the reaper of a dead slot, with the arena lock ---------------------------------------------
 
+  /** Whether an object is the first of a segment's list, or a sheaf the first of its sheaves. */
+  isFirst(what: Address): boolean {
+    for (let segment = 0; segment < LIMBO_SEGMENTS; segment++) {
+      for (const word of [SegmentWord.HEAD, SegmentWord.SHEAVES]) if (this.#memory.read(this.#word(segment, word)) === what) return true;
+    }
+    return false;
+  }
+
   /** Finish what the slot's thread, or whoever was releasing its limbo, died in. May be repeated. */
   finish(): void {
     const memory = this.#memory;
@@ -297,7 +305,7 @@ export class Limbo {
       const open = this.#openSheaf(cache);
       const sheaf = this.#memory.read(open) as Address;
       if (sheaf === NULL) continue;
-      if (this.#memory.read(this.#word(collecting, SegmentWord.SHEAVES)) !== sheaf) {
+      if (!this.isFirst(sheaf)) {
         sheaves.finish(sheaf);
         // Whoever died retiring it had unlinked it, and meant to.
         for (const object of sheaves.objects(sheaf)) if (this.#objects.isLive(object)) this.#objects.clearLive(object);

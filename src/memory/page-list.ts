@@ -7,13 +7,14 @@
  * Law table
  *   word                 class
  *   COUNT, entries       private to the slot (see slot.ts)
- *   STATE, OWNER of a page in the list   as pages.ts says: LISTED, and ~slot
+ *   STATE of a page in the list   as pages.ts says: LISTED
+ * Behind the last entry stand zeros, as in a sheaf.
  *
  * Guarantees: at most LIST_CAPACITY pages are kept; a page freed twice is refused.
  *
  * Where the thread may die, and what is left (`drain` gives all of it back; the page table is the truth):
- *   alloc   between STATE and COUNT: the page is still in the list, and its user never had it
- *   free    between OWNER and COUNT: the page is the entry after the last, and says that it belongs to the list
+ *   alloc   before its entry is emptied: the page is in the list or just behind its last, and its user never had it
+ *   free    before COUNT: the page is just behind the last entry; its user has given it up
  *   flush   between release and COUNT: the page is free already (the arena lock is still held, so nobody can have taken it)
  */
 
@@ -34,14 +35,11 @@ export class PageList {
   readonly #memory: Memory;
   readonly #pages: Pages;
   readonly #count: Address;
-  /** What OWNER says of a page in this list: no tag is negative but those of structures, which are far below. */
-  readonly #mark: number;
 
   constructor(memory: Memory, layout: Layout, pages: Pages, slot: number) {
     this.#memory = memory;
     this.#pages = pages;
     this.#count = pageListOf(layout, slot);
-    this.#mark = ~slot;
   }
 
   #entry(index: number): Address {
@@ -70,6 +68,7 @@ export class PageList {
     this.#pages.exchangeKind(page, PageKind.LISTED, PageKind.PAGES);
     this.#pages.setOwner(page, tag);
     memory.write(this.#count, count - 1);
+    memory.write(this.#entry(count), 0);
     return page;
   }
 
@@ -82,8 +81,10 @@ export class PageList {
     if (this.#pages.kind(page) !== PageKind.PAGES) throw new DoubleFreeError(page << PAGE_SHIFT, "free");
     const count = memory.read(this.#count);
     memory.write(this.#entry(count + 1), page);
-    this.#pages.setOwner(page, this.#mark);
-    if (!this.#pages.exchangeKind(page, PageKind.PAGES, PageKind.LISTED)) throw new DoubleFreeError(page << PAGE_SHIFT, "free");
+    if (!this.#pages.exchangeKind(page, PageKind.PAGES, PageKind.LISTED)) {
+      memory.write(this.#entry(count + 1), 0); // another thread was faster
+      throw new DoubleFreeError(page << PAGE_SHIFT, "free");
+    }
     memory.write(this.#count, count + 1);
   }
 
@@ -94,7 +95,7 @@ export class PageList {
       const page = this.#pages.alloc(0 as Order);
       if (page === 0) return;
       memory.write(this.#entry(count + 1), page);
-      this.#pages.claim(page, PageKind.LISTED, this.#mark);
+      this.#pages.claim(page, PageKind.LISTED, 0);
       memory.write(this.#count, count + 1);
     }
   }
@@ -107,6 +108,7 @@ export class PageList {
       // Of a thread that died in `flush` it is free already.
       if (this.#pages.kind(page) !== PageKind.FREE) this.#pages.release(page);
       memory.write(this.#count, count - 1);
+      memory.write(this.#entry(count), 0);
     }
   }
 
@@ -115,10 +117,10 @@ export class PageList {
     const memory = this.#memory;
     const next = memory.read(this.#count) + 1;
     this.flush(0);
-    // What stands behind the last entry is old, and says that it belongs elsewhere, but for a page that was being given or taken.
-    if (next > LIST_CAPACITY) return;
-    const page = memory.read(this.#entry(next));
-    const kind = page === 0 ? PageKind.FREE : this.#pages.kind(page);
-    if ((kind === PageKind.LISTED || kind === PageKind.PAGES) && this.#pages.owner(page) === this.#mark) this.#pages.release(page);
+    const page = next > LIST_CAPACITY ? 0 : memory.read(this.#entry(next));
+    if (page === 0) return;
+    const kind = this.#pages.kind(page);
+    if (kind === PageKind.LISTED || kind === PageKind.PAGES) this.#pages.release(page);
+    memory.write(this.#entry(next), 0);
   }
 }

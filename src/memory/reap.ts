@@ -71,12 +71,14 @@ function finishSlot(heap: Heap, index: number): void {
   const { memory, sheaves } = heap;
   const intent = field(slotAddress(heap.layout, index), SlotWord.INTENT);
   const object = -memory.read(intent) as Address;
+  const limbos = heap.limbosOf(index);
   if (object > 0) {
-    if (!heap.isPutBack(object)) heap.putBack(object);
+    // While it still is the first of a list, its release had not begun.
+    if (!limbos.some((limbo) => limbo.isFirst(object)) && !heap.isPutBack(object)) heap.putBack(object);
     memory.write(intent, 0);
   }
   const inLimbo = new Set<Address>();
-  for (const limbo of heap.limbosOf(index)) {
+  for (const limbo of limbos) {
     limbo.finish();
     for (const sheaf of limbo.sheaves()) inLimbo.add(sheaf);
   }

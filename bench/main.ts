@@ -18,6 +18,11 @@ interface Suite {
 }
 
 const suites: Readonly<Record<string, Suite>> = {
+  allocators: {
+    about: "blocks taken and given back, traces and waste, beside glibc's malloc, mimalloc and @thi.ng/malloc",
+    seconds: 120,
+    run: async (options) => (await import("./allocators/suite.js")).allocators(options),
+  },
   "ip-lookup": {
     about: "lookups in the main job's real data, against a binary search in plain arrays",
     seconds: 30,

@@ -41,14 +41,27 @@ function printTable(title: string, figures: readonly Figure[], print: (line: str
 export function printMarkdown(figures: readonly Figure[], print: (line: string) => void): void {
   for (const table of new Set(figures.map((figure) => figure.cell?.table))) {
     if (table === undefined) continue;
-    const cells = figures.filter((figure) => figure.cell?.table === table);
-    const columns = [...new Set(cells.map((figure) => figure.cell?.column ?? ""))];
-    print(`\n${table}\n\n| | ${columns.join(" | ")} |\n|---|${"---|".repeat(columns.length)}`);
-    for (const row of new Set(cells.map((figure) => figure.cell?.row ?? ""))) {
-      const values = columns.map((column) => cells.find(({ cell }) => cell?.row === row && cell.column === column));
-      print(`| ${row} | ${values.map((figure) => (figure === undefined ? "" : `${number(figure.value)} ${figure.unit}`.trim())).join(" | ")} |`);
-    }
+    print(`\n${table}\n`);
+    for (const line of markdownTable(table, figures)) print(line);
   }
+}
+
+/** One table's lines; none when there is no such table. A figure that misses its goal is marked. */
+export function markdownTable(title: string, figures: readonly Figure[]): string[] {
+  const cells = figures.filter((figure) => figure.cell?.table === title);
+  if (cells.length === 0) return [];
+  const columns = [...new Set(cells.map((figure) => figure.cell?.column ?? ""))];
+  const lines = [`| | ${columns.join(" | ")} |`, `|---|${"---|".repeat(columns.length)}`];
+  for (const row of new Set(cells.map((figure) => figure.cell?.row ?? ""))) {
+    const values = columns.map((column) => cells.find(({ cell }) => cell?.row === row && cell.column === column));
+    lines.push(`| ${row} | ${values.map((figure) => (figure === undefined ? "" : markdownCell(figure))).join(" | ")} |`);
+  }
+  return lines;
+}
+
+function markdownCell(figure: Figure): string {
+  const text = `${number(figure.value)} ${figure.unit}`.trim();
+  return meets(figure) ? text : `${text} **(goal: ${goalText(figure)})**`;
 }
 
 function verdict(figure: Figure): string {

@@ -26,6 +26,8 @@ export interface Answer {
 
 export interface ThreadData {
   readonly allocator: string;
+  /** A Program, or the name of a trace. */
+  readonly program: string;
   /** The arena, for an allocator of this build. */
   readonly buffer?: SharedArrayBuffer;
   readonly ring: SharedArrayBuffer;
@@ -35,15 +37,24 @@ export interface ThreadData {
 /** Bytes of the arena that the patterns are measured in. */
 const ARENA_BYTES = 2 ** 26;
 
+/** Size of the objects of the program `cache`: the demo's IPv4 nodes. */
+export const CACHE_BYTES = 24;
+
 /** Ns a block of each thread. */
 type Times = readonly number[];
+
+/**
+ * What else a program does with its allocator, which V8 compiles it for: `mixed` takes all sizes by kmalloc, `alone` only one, `cache` only
+ * from a cache of its own.
+ */
+export type Program = "mixed" | "alone" | "cache";
 
 /** One allocator under measurement. */
 export interface Subject {
   readonly name: string;
   /** Most threads at once. */
   readonly threads: number;
-  pairs(bytes: number, ms: number, threads: number): Promise<Times>;
+  pairs(bytes: number, ms: number, threads: number, program: Program): Promise<Times>;
   burst(bytes: number, order: BurstOrder, ms: number, threads: number): Promise<Times>;
   remote(bytes: number, ms: number): Promise<number>;
   /** Ns an event; undefined when it takes longer than `limit` ms. */
@@ -54,38 +65,45 @@ export interface Subject {
   end(): Promise<void>;
 }
 
-/** An allocator measured in threads of this process: two of this build, one of @thi.ng/malloc. */
+/** An allocator measured in threads of this process. Each program, and each trace, has threads of its own, that is, code compiled for it. */
 export class Threads implements Subject {
   readonly name: string;
-  readonly #workers: readonly Worker[];
+  readonly threads: number;
+  readonly #crews = new Map<string, Promise<readonly Worker[]>>();
 
-  private constructor(name: string, workers: readonly Worker[]) {
-    this.name = name;
-    this.#workers = workers;
+  constructor(allocator: string) {
+    this.name = allocator;
+    this.threads = allocator === THING ? 1 : 2;
   }
 
-  static async start(allocator: string): Promise<Threads> {
-    const count = allocator === THING ? 1 : 2;
+  /** The threads of a program, or of a trace, which are started when they are first asked for. */
+  #crew(program: string): Promise<readonly Worker[]> {
+    let crew = this.#crews.get(program);
+    if (crew === undefined) {
+      crew = this.#start(program);
+      this.#crews.set(program, crew);
+    }
+    return crew;
+  }
+
+  async #start(program: string): Promise<readonly Worker[]> {
     const ring = Ring.buffer();
-    const shared = allocator === THING ? {} : { buffer: createArena(ARENA_BYTES, optionsFor(allocator, { slots: count })) };
+    const shared = this.name === THING ? {} : { buffer: createArena(ARENA_BYTES, optionsFor(this.name, { slots: this.threads })) };
     const workers: Worker[] = [];
-    for (let thread = 1; thread <= count; thread++) {
-      const data: ThreadData = { allocator, ring, thread, ...shared };
+    for (let thread = 1; thread <= this.threads; thread++) {
+      const data: ThreadData = { allocator: this.name, program, ring, thread, ...shared };
       const worker = new Worker(new URL("./thread.js", import.meta.url), { workerData: data });
       workers.push(worker);
       await answer(worker);
     }
-    return new Threads(allocator, workers);
+    return workers;
   }
 
-  get threads(): number {
-    return this.#workers.length;
-  }
-
-  #ask(jobs: readonly Job[]): Promise<Answer[]> {
+  async #ask(program: string, jobs: readonly Job[]): Promise<Answer[]> {
+    const crew = await this.#crew(program);
     return Promise.all(
       jobs.map((job, i) => {
-        const worker = this.#workers[i] as Worker;
+        const worker = crew[i] as Worker;
         const answered = answer(worker);
         worker.postMessage(job);
         return answered;
@@ -93,20 +111,21 @@ export class Threads implements Subject {
     );
   }
 
-  async #times(job: Job, threads: number): Promise<Times> {
-    return (await this.#ask(Array.from({ length: threads }, () => job))).map(({ ns = Number.NaN }) => ns);
+  async #times(program: Program, job: Job, threads: number): Promise<Times> {
+    const jobs = Array.from({ length: threads }, () => job);
+    return (await this.#ask(program, jobs)).map(({ ns = Number.NaN }) => ns);
   }
 
-  pairs(bytes: number, ms: number, threads: number): Promise<Times> {
-    return this.#times({ type: "pairs", bytes, ms, threads }, threads);
+  pairs(bytes: number, ms: number, threads: number, program: Program): Promise<Times> {
+    return this.#times(program, { type: "pairs", bytes, ms, threads }, threads);
   }
 
   burst(bytes: number, order: BurstOrder, ms: number, threads: number): Promise<Times> {
-    return this.#times({ type: "burst", bytes, order, ms, threads }, threads);
+    return this.#times("mixed", { type: "burst", bytes, order, ms, threads }, threads);
   }
 
   async remote(bytes: number, ms: number): Promise<number> {
-    const answers = await this.#ask([
+    const answers = await this.#ask("mixed", [
       { type: "remote", bytes, ms, role: "take" },
       { type: "remote", bytes, ms, role: "give" },
     ]);
@@ -114,20 +133,20 @@ export class Threads implements Subject {
   }
 
   async replay(trace: Trace, limit: number): Promise<number | undefined> {
-    const [answered] = await this.#ask([{ type: "replay", trace, limit }]);
+    const [answered] = await this.#ask(trace.name, [{ type: "replay", trace, limit }]);
     return answered?.whole === false ? undefined : answered?.ns;
   }
 
   async waste(trace: Trace, limit: number): Promise<Waste | undefined> {
-    return (await this.#ask([{ type: "waste", trace, limit }]))[0]?.waste;
+    return (await this.#ask(trace.name, [{ type: "waste", trace, limit }]))[0]?.waste;
   }
 
   async fill(bytes: number, sizes: string, seed: number, limit: number): Promise<Filled | undefined> {
-    return (await this.#ask([{ type: "fill", bytes, sizes, seed, limit }]))[0]?.filled;
+    return (await this.#ask(sizes, [{ type: "fill", bytes, sizes, seed, limit }]))[0]?.filled;
   }
 
   async end(): Promise<void> {
-    await Promise.all(this.#workers.map((worker) => worker.terminate()));
+    for (const crew of this.#crews.values()) for (const worker of await crew.catch(() => [])) await worker.terminate();
   }
 }
 

@@ -1,7 +1,7 @@
 /** Ns for taking and giving back blocks: by size and pattern, in one thread, in two at once, and from one to the other. */
 
 import { cell, type Figure, median } from "../rounds.js";
-import type { Subject } from "./jobs.js";
+import { CACHE_BYTES, type Program, type Subject } from "./jobs.js";
 import { ALLOCATORS } from "./names.js";
 import { ORDERS } from "./patterns.js";
 
@@ -12,7 +12,9 @@ const REMOTE_SIZES = [64, 1024] as const;
 const FAST_BYTES = 8192;
 const GOAL_NS = 25;
 const GOAL_RATIO = 1.9;
-const WARM_UP = 2;
+const WARM_UP = 3;
+/** How much longer a measurement takes while V8 still compiles. */
+const WARM_UP_LONGER = 3;
 const MOST_ROUNDS = 25;
 /** Ms of one measurement. */
 const MS = 10;
@@ -27,15 +29,14 @@ interface Row {
   measure(subject: Subject, ms: number, threads: number): Promise<readonly number[]>;
 }
 
+function pairsOf(name: string, bytes: number, program: Program): Row {
+  return { name, pattern: "pairs", fast: bytes <= FAST_BYTES, measure: (subject, ms, threads) => subject.pairs(bytes, ms, threads, program) };
+}
+
 const ROWS: readonly Row[] = [
-  ...SIZES.map(
-    (bytes): Row => ({
-      name: `${bytes} bytes`,
-      pattern: "pairs",
-      fast: bytes <= FAST_BYTES,
-      measure: (subject, ms, threads) => subject.pairs(bytes, ms, threads),
-    }),
-  ),
+  pairsOf(`${CACHE_BYTES} bytes, from a cache of their own`, CACHE_BYTES, "cache"),
+  pairsOf("64 bytes, the only size of the program", 64, "alone"),
+  ...SIZES.map((bytes) => pairsOf(`${bytes} bytes`, bytes, "mixed")),
   ...BURST_SIZES.flatMap((bytes) =>
     ORDERS.map(
       (order): Row => ({
@@ -80,10 +81,11 @@ export async function speed(subjects: readonly Subject[], seconds: number): Prom
   };
   for (let round = 0; round < rounds + warmUp; round++) {
     const keep = round >= warmUp;
+    const length = keep ? ms : ms * WARM_UP_LONGER;
     for (const row of ROWS) {
       for (const subject of subjects) {
-        const [one = Number.NaN] = await row.measure(subject, ms, 1);
-        const both = subject.threads > 1 ? await row.measure(subject, ms, 2) : undefined;
+        const [one = Number.NaN] = await row.measure(subject, length, 1);
+        const both = subject.threads > 1 ? await row.measure(subject, length, 2) : undefined;
         if (!keep) continue;
         const into = at(row.name, subject);
         into.one.push(one);
@@ -95,7 +97,7 @@ export async function speed(subjects: readonly Subject[], seconds: number): Prom
     for (const bytes of [0, ...REMOTE_SIZES]) {
       for (const subject of subjects) {
         if (subject.threads < 2) continue;
-        const ns = await subject.remote(bytes, ms);
+        const ns = await subject.remote(bytes, length);
         if (keep) at(remoteRow(bytes), subject).one.push(ns);
       }
     }
@@ -108,7 +110,9 @@ const remoteRow = (bytes: number): string => (bytes === 0 ? "the ring alone" : `
 function planFor(subjects: readonly Subject[], seconds: number): { rounds: number; warmUp: number; ms: number } {
   const measurements = subjects.reduce((sum, { threads }) => sum + ROWS.length * threads + (threads > 1 ? REMOTE_SIZES.length + 1 : 0), 0);
   const rounds = Math.round((seconds * 1000) / (measurements * (MS + START_MS)));
-  if (rounds > WARM_UP) return { rounds: Math.min(MOST_ROUNDS, rounds - WARM_UP), warmUp: WARM_UP, ms: MS };
+  const longWarmUp = WARM_UP * WARM_UP_LONGER;
+  if (rounds > longWarmUp) return { rounds: Math.min(MOST_ROUNDS, rounds - longWarmUp), warmUp: WARM_UP, ms: MS };
+  if (rounds > WARM_UP) return { rounds: rounds - WARM_UP, warmUp: 1, ms: MS };
   return { rounds: 1, warmUp: 0, ms: 1 };
 }
 

@@ -1,6 +1,7 @@
 /** The suite `allocators`: this build's allocators beside glibc's malloc, mimalloc and @thi.ng/malloc, in one run. */
 
 import type { Report, SuiteOptions } from "../suite.js";
+import { goals } from "./goals.js";
 import { type Subject, Threads } from "./jobs.js";
 import { ALLOCATORS, NATIVE, THING } from "./names.js";
 import { Native } from "./native.js";
@@ -13,18 +14,19 @@ export async function allocators({ seconds }: SuiteOptions): Promise<Report> {
   const notes: string[] = [];
   const subjects: Subject[] = [];
   try {
-    for (const name of ALLOCATORS) subjects.push(await Threads.start(name));
+    for (const name of ALLOCATORS) subjects.push(new Threads(name));
     for (const name of NATIVE) {
       const built = Native.build(name);
       if (typeof built === "string") notes.push(built);
       else subjects.push(built);
     }
     if ((await Thing.open(4096)) === undefined) notes.push(`${THING} is not beside these figures: \`npm install --no-save ${THING}\`.`);
-    else subjects.push(await Threads.start(THING));
+    else subjects.push(new Threads(THING));
     const ofSpeed = await speed(subjects, seconds * 0.6);
     const ofTraces = await traces(subjects, seconds * 0.3);
     const ofResident = residentMemory();
-    return { figures: [...ofSpeed, ...ofTraces.figures, ...ofResident.figures], notes: [...notes, ...ofTraces.notes, ...ofResident.notes] };
+    const figures = [...ofSpeed, ...ofTraces.figures, ...ofResident.figures];
+    return { figures: [...goals(figures), ...figures], notes: [...notes, ...ofTraces.notes, ...ofResident.notes] };
   } finally {
     for (const subject of subjects) await subject.end();
   }

@@ -2,8 +2,8 @@
 
 import { parentPort, workerData } from "node:worker_threads";
 import { Random } from "../../check/support/seed.js";
-import { type Address, Arena, createArena, SharedMemory } from "../../src/memory/index.js";
-import type { Answer, Job, ThreadData } from "./jobs.js";
+import { type Address, Arena, createArena, type Heap, KMALLOC_BYTES, SharedMemory } from "../../src/memory/index.js";
+import { type Answer, CACHE_BYTES, type Job, type ThreadData } from "./jobs.js";
 import { optionsFor, THING } from "./names.js";
 import { type Allocator, burst, give, orderOf, pairs, take } from "./patterns.js";
 import { fill, HeapPlayer, measureWaste, type Player, replay } from "./replay.js";
@@ -15,7 +15,7 @@ import { SIZES, type Sizes, type Trace } from "./trace.js";
 const POOL_BYTES = 2 ** 25;
 const THREADS = 2;
 
-const { allocator: name, buffer, ring: ringBuffer, thread } = workerData as ThreadData;
+const { allocator: name, program, buffer, ring: ringBuffer, thread } = workerData as ThreadData;
 const ring = new Ring(ringBuffer);
 const allocator = await openAllocator();
 /** What the timed replays of a trace play on: the same each time, so that its pages have been touched. */
@@ -24,7 +24,17 @@ const players = new Map<string, Player>();
 async function openAllocator(): Promise<Allocator> {
   if (name === THING) return (await Thing.open(POOL_BYTES)) as Thing;
   const { heap } = new Arena(new SharedMemory(buffer as SharedArrayBuffer), thread);
+  if (program === "cache") {
+    const cache = heap.cache(sharedCache(heap));
+    return { alloc: () => cache.alloc(), free: (address) => cache.free(address as Address) };
+  }
   return { alloc: (bytes) => heap.kmalloc(bytes), free: (address) => heap.kfree(address as Address) };
+}
+
+/** The cache of the program `cache`, which the first of its threads makes. */
+function sharedCache(heap: Heap): number {
+  for (const index of heap.cacheIndexes()) if (index >= KMALLOC_BYTES.length) return index;
+  return heap.createCache("bench", CACHE_BYTES);
 }
 
 /** An allocator of its own for a trace: with room for half as much again as is asked for, 16 bytes more for each block, and the tables. */

@@ -1,7 +1,7 @@
 /** A trace played on an allocator: how long it takes, and how much memory it is for how much that was asked for. */
 
 import type { Random } from "../../check/support/seed.js";
-import type { Heap, Order } from "../../src/memory/index.js";
+import type { Address, Cache, Heap, Order } from "../../src/memory/index.js";
 import { MAX_ORDER, PAGE_BYTES } from "../../src/memory/index.js";
 import { blockOf, bytesOf, Kind, kindOf, type Sizes, type Trace, taken } from "./trace.js";
 
@@ -161,7 +161,7 @@ export class HeapPlayer implements Player {
     this.#heap = heap;
   }
 
-  #cache(bytes: number): ReturnType<Heap["cache"]> {
+  #cache(bytes: number): Cache {
     let index = this.#caches.get(bytes);
     if (index === undefined) {
       index = this.#heap.createCache(`trace-${bytes}`, bytes);
@@ -181,13 +181,13 @@ export class HeapPlayer implements Player {
   give(address: number, event: number): void {
     const heap = this.#heap;
     const kind = kindOf(event);
-    if (kind === Kind.CACHE) this.#cache(bytesOf(event)).free(address as Parameters<Heap["kfree"]>[0]);
-    else if (kind === Kind.KMALLOC) heap.kfree(address as Parameters<Heap["kfree"]>[0]);
-    else heap.freePages(address as Parameters<Heap["kfree"]>[0]);
+    if (kind === Kind.CACHE) this.#cache(bytesOf(event)).free(address as Address);
+    else if (kind === Kind.KMALLOC) heap.kfree(address as Address);
+    else heap.freePages(address as Address);
   }
 
   usable(address: number): number {
-    return this.#heap.usableBytes(address as Parameters<Heap["usableBytes"]>[0]);
+    return this.#heap.usableBytes(address as Address);
   }
 
   handedOut(): number {

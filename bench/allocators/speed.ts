@@ -1,6 +1,8 @@
 /** Ns for taking and giving back blocks: by size and pattern, in one thread, in two at once, and from one to the other. */
 
+import { QuietRounds } from "../quiet.js";
 import { cell, type Figure, median } from "../rounds.js";
+import type { Report } from "../suite.js";
 import { CACHE_BYTES, type Program, type Subject } from "./jobs.js";
 import { ALLOCATORS } from "./names.js";
 import { ORDERS } from "./patterns.js";
@@ -65,12 +67,19 @@ const REMOTE = "taken by one thread, given back by another (floor: the ring alon
 
 /** Times of one cell, round by round. */
 class Cell {
-  readonly one: number[] = [];
-  readonly both: number[] = [];
-  readonly ratio: number[] = [];
+  one: number[] = [];
+  both: number[] = [];
+  ratio: number[] = [];
+
+  /** Of the rounds to believe. */
+  only(quiet: QuietRounds): Cell {
+    const cell = new Cell();
+    for (const key of ["one", "both", "ratio"] as const) if (this[key].length > 0) cell[key] = quiet.of(this[key]);
+    return cell;
+  }
 }
 
-export async function speed(subjects: readonly Subject[], seconds: number): Promise<Figure[]> {
+export async function speed(subjects: readonly Subject[], seconds: number): Promise<Report> {
   const { rounds, warmUp, ms } = planFor(subjects, seconds);
   const cells = new Map<string, Cell>();
   const at = (row: string, subject: Subject): Cell => {
@@ -79,30 +88,27 @@ export async function speed(subjects: readonly Subject[], seconds: number): Prom
     cells.set(key, found);
     return found;
   };
-  for (let round = 0; round < rounds + warmUp; round++) {
-    const keep = round >= warmUp;
-    const length = keep ? ms : ms * WARM_UP_LONGER;
-    for (const row of ROWS) {
-      for (const subject of subjects) {
-        const [one = Number.NaN] = await row.measure(subject, length, 1);
-        const both = subject.threads > 1 ? await row.measure(subject, length, 2) : undefined;
-        if (!keep) continue;
-        const into = at(row.name, subject);
-        into.one.push(one);
-        if (both === undefined) continue;
-        into.both.push((both.reduce((sum, ns) => sum + ns, 0) as number) / both.length);
-        into.ratio.push(both.reduce((sum, ns) => sum + one / ns, 0));
-      }
-    }
-    for (const bytes of [0, ...REMOTE_SIZES]) {
-      for (const subject of subjects) {
-        if (subject.threads < 2) continue;
-        const ns = await subject.remote(bytes, length);
-        if (keep) at(remoteRow(bytes), subject).one.push(ns);
-      }
+  for (let round = 0; round < warmUp; round++) await measureAll(subjects, ms * WARM_UP_LONGER, () => new Cell());
+  const quiet = new QuietRounds();
+  for (let round = 0; round < rounds; round++) await quiet.round(() => measureAll(subjects, ms, at));
+  return { figures: figuresOf(subjects, (row, subject) => at(row, subject).only(quiet)), notes: [`speed: ${quiet.text}.`] };
+}
+
+/** One round: each row for each subject. */
+async function measureAll(subjects: readonly Subject[], ms: number, at: (row: string, subject: Subject) => Cell): Promise<void> {
+  for (const row of ROWS) {
+    for (const subject of subjects) {
+      const [one = Number.NaN] = await row.measure(subject, ms, 1);
+      const into = at(row.name, subject);
+      into.one.push(one);
+      if (subject.threads < 2) continue;
+      const both = await row.measure(subject, ms, 2);
+      into.both.push(both.reduce((sum, ns) => sum + ns, 0) / both.length);
+      into.ratio.push(both.reduce((sum, ns) => sum + one / ns, 0));
     }
   }
-  return figuresOf(subjects, at);
+  for (const bytes of [0, ...REMOTE_SIZES])
+    for (const subject of subjects) if (subject.threads > 1) at(remoteRow(bytes), subject).one.push(await subject.remote(bytes, ms));
 }
 
 const remoteRow = (bytes: number): string => (bytes === 0 ? "the ring alone" : `${bytes} bytes, remote`);

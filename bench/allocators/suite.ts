@@ -25,8 +25,8 @@ export async function allocators({ seconds }: SuiteOptions): Promise<Report> {
     const ofSpeed = await speed(subjects, seconds * 0.6);
     const ofTraces = await traces(subjects, seconds * 0.3);
     const ofResident = residentMemory();
-    const figures = [...ofSpeed, ...ofTraces.figures, ...ofResident.figures];
-    return { figures: [...goals(figures), ...figures], notes: [...notes, ...ofTraces.notes, ...ofResident.notes] };
+    const figures = [...ofSpeed.figures, ...ofTraces.figures, ...ofResident.figures];
+    return { figures: [...goals(figures), ...figures], notes: [...notes, ...ofSpeed.notes, ...ofTraces.notes, ...ofResident.notes] };
   } finally {
     for (const subject of subjects) await subject.end();
   }

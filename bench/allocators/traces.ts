@@ -1,6 +1,7 @@
 /** The traces, played on every allocator: how long an event takes, how much of the memory is waste, in what pieces the rest is. */
 
 import { PAGE_BYTES } from "../../src/memory/index.js";
+import { QuietRounds } from "../quiet.js";
 import { cell, type Figure, median } from "../rounds.js";
 import type { Report } from "../suite.js";
 import type { Subject } from "./jobs.js";
@@ -13,7 +14,11 @@ const EVENTS = 200_000;
 /** Bytes of the arena that is filled. */
 const FULL_BYTES = 2 ** 24;
 const MOST_ROUNDS = 15;
-const WARM_UP = 2;
+const WARM_UP = 3;
+/** An allocator that takes longer for a trace is left out of its row: some search a list for each block. */
+const LIMIT_MS = 12_000;
+/** One that takes longer than this, and than a tenth of the trace's time, plays it once. */
+const ONCE_MS = 1000;
 /** Seconds that the demo runs by default. */
 const DEMO_SECONDS = 15;
 const GOAL_WASTE = 12;
@@ -35,16 +40,22 @@ export async function traces(subjects: readonly Subject[], seconds: number): Pro
   const notes = [`the random traces are of QUIESCE_SEED=${seed}.`];
   const played: Trace[] = [];
   const main = recordMainJob(whole ? DEMO_SECONDS : 1);
+  let kmallocOnly: Trace | undefined;
   if (typeof main === "string") notes.push(main);
-  else played.push(main, byKmalloc(main));
+  else {
+    kmallocOnly = byKmalloc(main);
+    played.push(main, kmallocOnly);
+  }
   played.push(...randomTraces(seed, whole ? EVENTS : EVENTS / 20));
   for (const { name, events, blocks, peakBytes } of played)
     notes.push(`${name}: ${events.length} events, ${blocks} blocks, at the peak ${(peakBytes / 2 ** 20).toFixed(2)} MiB asked for.`);
-  const limit = whole ? 3000 : 300;
+  const limit = whole ? LIMIT_MS : LIMIT_MS / 40;
   const figures: Figure[] = [];
   for (const trace of played) {
-    figures.push(...(await times(subjects, trace, seconds / played.length, limit, notes)));
-    figures.push(...(await wastes(subjects, trace, limit * 3, notes)));
+    // What has no caches has played it already.
+    const players = trace === kmallocOnly ? subjects.filter(({ name }) => ALLOCATORS.includes(name)) : subjects;
+    figures.push(...(await times(players, trace, seconds / played.length, limit, notes)));
+    figures.push(...(await wastes(players, trace, limit, notes)));
   }
   for (const sizes of Object.keys(SIZES))
     for (const subject of subjects) figures.push(...(await full(subject, sizes, seed, whole ? FULL_BYTES : FULL_BYTES / 8, limit, notes)));
@@ -52,25 +63,27 @@ export async function traces(subjects: readonly Subject[], seconds: number): Pro
 }
 
 async function times(subjects: readonly Subject[], trace: Trace, seconds: number, limit: number, notes: string[]): Promise<Figure[]> {
-  const taken = new Map<Subject, number[]>();
-  const slow = new Set<Subject>();
-  const stop = performance.now() + seconds * 1000;
-  for (let round = 0; round < 1 || (round < MOST_ROUNDS + WARM_UP && performance.now() < stop); round++) {
-    for (const subject of subjects) {
-      if (slow.has(subject)) continue;
-      const began = performance.now();
-      const ns = await subject.replay(trace, limit);
-      if (performance.now() - began > seconds * 100) slow.add(subject); // once is all there is time for
-      if (ns === undefined) {
-        slow.add(subject);
-        notes.push(`${subject.name} had not played "${trace.name}" after ${limit / 1000} s: left out.`);
-      } else taken.set(subject, [...(taken.get(subject) ?? []), ns]);
-    }
+  const found: Figure[] = [];
+  const fast: { subject: Subject; times: number[] }[] = [];
+  for (const subject of subjects) {
+    const began = performance.now();
+    const ns = await subject.replay(trace, limit); // the first warm-up; of those that take so long it must do
+    if (ns === undefined) notes.push(`${subject.name} had not played "${trace.name}" after ${limit / 1000} s: left out.`);
+    else if (performance.now() - began > Math.max(ONCE_MS, seconds * 100)) found.push(cell(SPEED, trace.name, subject.name, ns, "ns"));
+    else fast.push({ subject, times: [] });
   }
-  return subjects.flatMap((subject) => {
-    const all = taken.get(subject);
-    return all === undefined ? [] : [cell(SPEED, trace.name, subject.name, median(all.slice(all.length > WARM_UP ? WARM_UP : 0)), "ns")];
-  });
+  const round = async (): Promise<void> => {
+    for (const { subject, times } of fast) times.push((await subject.replay(trace, limit)) ?? Number.NaN);
+  };
+  for (let warmUp = 1; warmUp < WARM_UP && seconds >= 1; warmUp++) await round();
+  for (const { times } of fast) times.length = 0;
+  const quiet = new QuietRounds();
+  const stop = performance.now() + seconds * 1000;
+  for (let rounds = 0; rounds < 1 || (rounds < MOST_ROUNDS && performance.now() < stop); rounds++) await quiet.round(round);
+  notes.push(`time of "${trace.name}": ${quiet.text}.`);
+  const measured = fast.map(({ subject, times }) => cell(SPEED, trace.name, subject.name, median(quiet.of(times)), "ns"));
+  const columns = subjects.map(({ name }) => name);
+  return [...measured, ...found].sort((a, b) => columns.indexOf(a.cell?.column as string) - columns.indexOf(b.cell?.column as string));
 }
 
 const percent = (whole: number, used: number): number => (100 * (whole - used)) / whole;

@@ -14,8 +14,8 @@ const ENTRIES = 96;
 const CAPACITY = 1024;
 const PUBLISH = 32;
 /**
- * Looks at a word before sleeping a little, for where there are fewer cores than threads: some 0.2 ms. With fewer, two threads that once
- * slept go on waking each other a ring's length apart, and it is the sleep that is measured.
+ * Looks at a word before sleeping a little, for where there are fewer cores than threads. They must take longer than the sleep: else two
+ * threads of which one once slept go on sleeping in turn, a ring's length apart, and it is the sleep that is measured.
  */
 const SPINS = 100_000;
 const SLEEP_MS = 0.05;

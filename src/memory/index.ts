@@ -11,3 +11,8 @@ export { type AsyncWait, type Memory, SharedMemory, type WaitResult } from "./me
 export { LOCK_TIMEOUT, RobustMutex } from "./robust-mutex.js";
 export type { Slot } from "./slot.js";
 export { SpinLock } from "./spin-lock.js";
+export type { AreaInfo } from "./vmalloc/report.js";
+export { type BackingStore, FileStore } from "./vmalloc/store.js";
+export type { AreaView } from "./vmalloc/view.js";
+export { isVirtual, VIRTUAL_BASE, type VirtualAddress, virtualField } from "./vmalloc/virtual.js";
+export { Vmalloc, type VmallocOptions, type VmallocView } from "./vmalloc/vmalloc.js";

@@ -35,7 +35,8 @@ import { RobustMutex } from "./robust-mutex.js";
 
 /** "POOL" */
 const MAGIC = 0x504f4f4c;
-const PoolWord = { MAGIC: 0, MIN: 1, CACHE: 2, LOCK: 3, EVENT: 4, COUNT: 5, ELEMENTS: 8 } as const;
+/** Offsets of a pool's words. */
+export const PoolWord = { MAGIC: 0, MIN: 1, CACHE: 2, LOCK: 3, EVENT: 4, COUNT: 5, ELEMENTS: 8 } as const;
 /** CACHE of a pool over functions. */
 const NO_CACHE = -1;
 

@@ -8,7 +8,8 @@ import { PassingMemory } from "../passing-memory.js";
 import { awaitEnd, end, kill, mortal, reap } from "./death.js";
 import { Actor, inArena, user, whole } from "./support.js";
 
-const POOL = user(60);
+/** Where the pool's address is. */
+export const POOL: Address = user(60);
 const COUNT = user(61);
 const HELD = -9;
 

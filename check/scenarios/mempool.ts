@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import type { Address } from "../../src/memory/address.js";
 import { createMempool, Mempool, PoolWord } from "../../src/memory/mempool.js";
-import type { Scenario } from "../scenario.js";
 import { PassingMemory } from "../passing-memory.js";
+import type { Scenario } from "../scenario.js";
 import { awaitEnd, end, kill, mortal, reap } from "./death.js";
 import { Actor, inArena, user, whole } from "./support.js";
 

@@ -9,6 +9,7 @@ import fc from "fast-check";
 import { seedOf } from "../../check/support/seed.js";
 import { type Address, NULL, PAGE_BYTES } from "../../src/memory/address.js";
 import { NoBackingStoreError, OutOfMemoryError, PageFaultError } from "../../src/memory/errors.js";
+import { SlotWord } from "../../src/memory/slot.js";
 import { SpinLock } from "../../src/memory/spin-lock.js";
 import { FileStore } from "../../src/memory/vmalloc/store.js";
 import { type VirtualAddress, virtualField } from "../../src/memory/vmalloc/virtual.js";
@@ -189,6 +190,19 @@ test("where waiting is not allowed a touch is refused, also of a page that is th
   vm.vfree(stays);
   assert.deepEqual(vm.check(), []);
   domain.detach();
+});
+
+test("a thread that has left touches no swappable page, and its slot's next thread has nothing pinned", () => {
+  bench(({ a, world, store }) => {
+    const address = a.vm.vmalloc(1, { swap: true });
+    const left = world.attach(3, { store });
+    left.vm.write(address, 1);
+    const { slot } = left.arena.heap;
+    left.arena.detach();
+    assert.throws(() => left.vm.read(address), { code: "ERR_CLOSED" });
+    assert.equal(world.memory.load((slot.address + SlotWord.PINNED) as Address), 0);
+    a.vm.vfree(address);
+  });
 });
 
 test("a page that another thread is copying from is not evicted", () => {

@@ -85,6 +85,7 @@ test("a touch of the guard page, of a freed area or of none is a page fault that
   alone(64, ({ vm }) => {
     const address = vm.vmalloc(3 * PAGE_BYTES);
     const other = vm.vmalloc(PAGE_BYTES);
+    const bytes = new Uint8Array(8);
     const guard = virtualField(address, 3 * 1024);
     assert.equal(other - guard, 1024, "one page between them");
     for (const touch of [
@@ -103,7 +104,9 @@ test("a touch of the guard page, of a freed area or of none is a page fault that
     vm.vfree(address);
     assert.throws(() => vm.read(address), /which was freed/);
     assert.throws(() => area.read(0), { code: "ERR_PAGE_FAULT" });
-    assert.throws(() => vm.read(virtualField(other, 5 * 1024)), /in no area/);
+    for (const nowhere of [virtualField(other, 5 * 1024), 2 ** 30, 2 ** 31 - 1, 2 ** 31, 2 ** 32 - 1])
+      assert.throws(() => vm.read(nowhere as VirtualAddress), /in no area/);
+    assert.throws(() => vm.readBytes((2 ** 31 - 1) as VirtualAddress, bytes), PageFaultError);
     assert.throws(() => vm.vfree(address), DoubleFreeError);
     assert.throws(() => vm.vfree(virtualField(other, 1)), InvalidAddressError);
     assert.throws(() => vm.vfree(8 as VirtualAddress), InvalidAddressError);

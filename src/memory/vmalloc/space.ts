@@ -19,7 +19,7 @@
  */
 
 import { type Address, NULL } from "../address.js";
-import { DoubleFreeError, InvalidAddressError, QuiesceError } from "../errors.js";
+import { DoubleFreeError, InvalidAddressError, LockTimeoutError, QuiesceError } from "../errors.js";
 import type { Heap } from "../heap.js";
 import { Header } from "../layout.js";
 import type { Memory } from "../memory.js";
@@ -37,7 +37,10 @@ export const LAZY_PAGES = 8192;
 /** What an area is to be. */
 export type Wish = Pick<Area, "pages" | "bytes" | "swap" | "tag">;
 
-/** Run `fn` with a lock; what is not a refusal of ours may have come in the middle of an update, and the next owner recovers. */
+/**
+ * Run `fn` with a lock. A refusal of ours leaves everything whole. Anything else (a stack overflow, an arena lock that cannot be had) may have come in the
+ * middle of an update: then the next owner recovers, as if this one had died.
+ */
 export function withMutex<T>(mutex: RobustMutex, repair: () => void, fn: () => T, timeout?: number): T {
   mutex.lockRepaired(repair, timeout);
   let failed = true;
@@ -46,7 +49,7 @@ export function withMutex<T>(mutex: RobustMutex, repair: () => void, fn: () => T
     failed = false;
     return result;
   } catch (error) {
-    failed = !(error instanceof QuiesceError);
+    failed = !(error instanceof QuiesceError) || error instanceof LockTimeoutError;
     throw error;
   } finally {
     mutex.unlock(failed);
@@ -120,7 +123,8 @@ export class VirtualSpace {
 
   /**
    * Free the area that begins at a page; of a swappable one, with SWAP_LOCK.
-   * @throws DoubleFreeError, InvalidAddressError
+   * @throws DoubleFreeError, InvalidAddressError; LockTimeoutError when the arena lock could not be had: the area is freed, and what it held is given
+   * back by the next owner of the lock
    */
   free(page: number): void {
     this.withLock(() => {

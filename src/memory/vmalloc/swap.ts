@@ -81,10 +81,11 @@ export class Swap {
    * @param at its entry
    * @param flags what is done to it: ACCESSED, DIRTY
    * @returns its frame
-   * @throws PageFaultError when its area was freed; NoBackingStoreError; OutOfMemoryError when no page can be had; what the store throws
+   * @throws PageFaultError when its area was freed; NoBackingStoreError; OutOfMemoryError when no page can be had; ClosedError; what the store throws
    */
   pin(page: number, at: Address, flags: number): Address {
     const memory = this.#memory;
+    this.#heap.slot.mustBeAttached(); // else PINNED is another thread's
     memory.store(this.#pinned, this.#pinOf(page));
     let entry = memory.load(at); // after the store: pairs with #choose
     if (kindOfEntry(entry) !== EntryKind.RESIDENT || (entry & BUSY) !== 0) {

@@ -13,7 +13,7 @@ import { type Address, NULL, PAGE_SHIFT } from "../address.js";
 import { Header } from "../layout.js";
 import type { Memory } from "../memory.js";
 import type { PageTable } from "./page-table.js";
-import { EntryKind, frameOf, kindOfEntry } from "./virtual.js";
+import { EntryKind, frameOf, kindOfEntry, VIRTUAL_PAGES } from "./virtual.js";
 
 const SIZE = 256;
 
@@ -54,7 +54,7 @@ export class Translations {
 
   #walk(page: number, slot: number): void {
     for (;;) {
-      const at = this.#table.entry(page);
+      const at = page < VIRTUAL_PAGES ? this.#table.entry(page) : NULL;
       const entry = at === NULL ? EntryKind.NONE : this.#memory.load(at);
       const generation = this.#memory.load(Header.VM_GENERATION);
       if (generation !== this.#generation) {

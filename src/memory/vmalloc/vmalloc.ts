@@ -49,6 +49,8 @@ export interface VmallocView {
 }
 
 const NOT_A_START = "is not the start of an area that vmalloc gave";
+/** Times that an allocation evicts before it gives up. */
+const ROUNDS = 64;
 const MOST_BYTES = VIRTUAL_PAGES * PAGE_BYTES;
 
 /** One thread's view of the virtual space. An arena's threads have one each; they need no closing. */
@@ -100,18 +102,20 @@ export class Vmalloc {
   }
 
   #makeInTime(wish: Parameters<VirtualSpace["make"]>[0]): number {
-    for (;;) {
+    // What is evicted for it others may take; then it is tried again, but not for ever.
+    for (let round = 0; ; round++) {
       const start = this.#space.make(wish);
-      if (start !== 0 || !this.#canMakeRoom(wish.swap ? 1 : wish.pages)) return start;
+      if (start !== 0 || round === ROUNDS || !this.#canMakeRoom(wish)) return start;
     }
   }
 
   /** Evict what is missing, if so much can come of it. Gives whether anything came free. */
-  #canMakeRoom(pages: number): boolean {
+  #canMakeRoom({ pages, swap }: Parameters<VirtualSpace["make"]>[0]): boolean {
+    const needed = swap ? 1 : pages;
     const { total, used } = this.#heap.bytes();
     const free = (total - used) / PAGE_BYTES;
-    if (free + this.#space.withLock(() => this.#swap.frames().size) < pages) return false;
-    return this.#swap.reclaim(Math.max(1, pages - free)) > 0;
+    const isEnough = this.#space.withLock(() => this.#space.areas.firstFit(pages) !== undefined && free + this.#swap.frames().size >= needed);
+    return isEnough && this.#swap.reclaim(Math.max(1, needed - free)) > 0;
   }
 
   /**
@@ -287,8 +291,12 @@ export class Vmalloc {
       const swappable = this.#swappable(word);
       if (swappable === NULL) copy(this.#at, byte % WORD_BYTES, done, count);
       else {
-        copy(this.#pin(word, swappable, flags), byte % WORD_BYTES, done, count);
-        this.#swap.unpin();
+        const place = this.#pin(word, swappable, flags);
+        try {
+          copy(place, byte % WORD_BYTES, done, count);
+        } finally {
+          this.#swap.unpin();
+        }
       }
       done += count;
     }

@@ -54,7 +54,7 @@ export const Header = {
   VM_DIRECTORY: 114 as Address, // its page table
   VM_AREAS: 115 as Address, // its areas, by address
   VM_GENERATION: 116 as Address, // compared by every thread's translations
-  VM_LAZY: 117 as Address, // pages of freed ranges that are not purged
+  VM_LAZY: 117 as Address, // weight of the freed ranges that are not purged
   VM_HAND: 118 as Address, // where the clock looks next for a cold page
 } as const;
 

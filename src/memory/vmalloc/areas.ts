@@ -88,15 +88,27 @@ export class Areas {
     }
   }
 
+  /** Where each area's words are, and its range. */
+  *#ranges(): Generator<{ readonly at: Address; readonly start: number; readonly pages: number }> {
+    for (let at = this.#memory.read(Header.VM_AREAS) as Address; at !== NULL; at = this.#memory.read(field(at, AreaWord.NEXT)) as Address)
+      yield { at, start: this.#memory.read(field(at, AreaWord.START)), pages: this.#memory.read(field(at, AreaWord.PAGES)) };
+  }
+
   /** The area whose pages, or guard page, a page is. */
   at(page: number): Area | undefined {
-    for (const area of this.list()) if (page >= area.start && page <= area.start + area.pages) return area;
+    for (const { at, start, pages } of this.#ranges()) {
+      if (page < start) break;
+      if (page <= start + pages) return this.#read(at);
+    }
     return undefined;
   }
 
   /** Whether any area lies over a range of pages. */
   isUsed(first: number, pages: number): boolean {
-    for (const { start, pages: length } of this.list()) if (start < first + pages && start + length > first) return true;
+    for (const range of this.#ranges()) {
+      if (range.start >= first + pages) break;
+      if (range.start + range.pages > first) return true;
+    }
     return false;
   }
 
@@ -104,10 +116,10 @@ export class Areas {
   firstFit(pages: number): Gap | undefined {
     let start = 1;
     let link: Address = Header.VM_AREAS;
-    for (const area of this.list()) {
-      if (area.start - start > pages) return { start, link };
-      start = area.start + area.pages + 1;
-      link = field(area.at, AreaWord.NEXT);
+    for (const range of this.#ranges()) {
+      if (range.start - start > pages) return { start, link };
+      start = range.start + range.pages + 1;
+      link = field(range.at, AreaWord.NEXT);
     }
     return VIRTUAL_PAGES - start > pages ? { start, link } : undefined;
   }

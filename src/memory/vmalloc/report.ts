@@ -8,7 +8,7 @@ import type { Address } from "../address.js";
 import type { Heap } from "../heap.js";
 import { Header } from "../layout.js";
 import { type Area, AreaState } from "./areas.js";
-import { type VirtualSpace, VM_TAG } from "./space.js";
+import { type VirtualSpace, VM_TAG, weightOf } from "./space.js";
 import { SWAP_TAG, type Swap } from "./swap.js";
 import { addressOfPage, BUSY, EntryKind, frameOf, kindOfEntry, VIRTUAL_PAGES, type VirtualAddress } from "./virtual.js";
 
@@ -69,16 +69,17 @@ function checkAreas(heap: Heap, areas: readonly Area[]): string[] {
   const violations: string[] = [];
   let free = 1;
   let lazy = 0;
-  for (const { start, pages, bytes, state } of areas) {
+  for (const area of areas) {
+    const { start, pages, bytes, state } = area;
     if (start < free) violations.push(`vmalloc: the area at page ${start} overlaps the one before it, or its guard page, which ends at ${free}`);
     if (pages < 1 || start + pages >= VIRTUAL_PAGES || bytes > pages * 4096)
       violations.push(`vmalloc: the area at page ${start} of ${pages} pages and ${bytes} bytes`);
     if (state !== AreaState.LIVE && state !== AreaState.LAZY) violations.push(`vmalloc: the area at page ${start} is in state ${state}`);
-    if (state === AreaState.LAZY) lazy += pages;
+    if (state === AreaState.LAZY) lazy += weightOf(area);
     free = start + pages + 1;
   }
   const counted = heap.memory.read(Header.VM_LAZY);
-  if (counted !== lazy) violations.push(`vmalloc: ${lazy} pages rest, the header counts ${counted}`);
+  if (counted !== lazy) violations.push(`vmalloc: what rests weighs ${lazy}, the header says ${counted}`);
   if (areas.length > 0 && areas.every(({ state }) => state === AreaState.LAZY)) violations.push("vmalloc: no area is live, and the freed ones are not purged");
   return violations;
 }

@@ -31,8 +31,13 @@ import { addressOfPage, EntryKind, entryOf, frameOf, kindOfEntry, VIRTUAL_PAGES 
 /** Whose the tables, the areas' words and the pages that stay are; no structure has this address. */
 export const VM_TAG: number = Header.VM_LOCK;
 
-/** Freed pages of ranges that may rest until a purge: 32 MiB (the kernel's lazy_max_pages for one processor). */
+/** Pages of freed ranges that may rest until a purge: 32 MiB (the kernel's lazy_max_pages for one processor). */
 export const LAZY_PAGES = 8192;
+/** Pages that a range counts for beside its own: the list is gone through by every vmalloc and vfree, so not many may rest in it. */
+const RANGE_WEIGHT = 63;
+
+/** What a freed range counts for. */
+export const weightOf = ({ pages }: Pick<Area, "pages">): number => pages + RANGE_WEIGHT;
 
 /** What an area is to be. */
 export type Wish = Pick<Area, "pages" | "bytes" | "swap" | "tag">;
@@ -133,7 +138,7 @@ export class VirtualSpace {
       const frames = this.#unmap(area);
       this.memory.add(Header.VM_GENERATION, 1); // pairs with the load of every touch (translations.ts): the frames are not touched any more
       for (const frame of frames) this.#heap.freePages(frame);
-      const lazy = this.memory.read(Header.VM_LAZY) + area.pages;
+      const lazy = this.memory.read(Header.VM_LAZY) + weightOf(area);
       this.memory.write(Header.VM_LAZY, lazy);
       if (lazy > LAZY_PAGES || !this.#hasLive()) this.#purge();
     });
@@ -204,7 +209,7 @@ export class VirtualSpace {
       if (area.state === AreaState.LIVE) continue;
       this.#unmap(area); // its frames are swept below, or by whoever has SWAP_LOCK next
       areas.setState(area, AreaState.LAZY);
-      lazy += area.pages;
+      lazy += weightOf(area);
     }
     memory.write(Header.VM_LAZY, lazy);
     table.trim(0, VIRTUAL_PAGES, (first, pages) => areas.isUsed(first, pages));

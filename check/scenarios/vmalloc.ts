@@ -1,7 +1,7 @@
 /** vmalloc: what one thread unmaps no other touches; a page that is being copied is not evicted; whoever dies where, nothing is lost. */
 
 import assert from "node:assert/strict";
-import { type Address, field, type Order, PAGE_BYTES } from "../../src/memory/address.js";
+import { type Address, field, NULL, type Order, PAGE_BYTES } from "../../src/memory/address.js";
 import { PageFaultError } from "../../src/memory/errors.js";
 import type { BackingStore } from "../../src/memory/vmalloc/store.js";
 import type { VirtualAddress } from "../../src/memory/vmalloc/virtual.js";
@@ -216,6 +216,29 @@ export const vmalloc: readonly Scenario[] = [
     verify: (a) => {
       const vm = settled(a);
       assert.equal(vm.read(addressIn(a, AREA)), 8);
+    },
+  }),
+  inArena({
+    name: "a swappable area is freed while another thread evicts from it",
+    setup: (a) => void make(a, AREA, 7, true),
+    threads: [(a) => vmOf(a).vfree(addressIn(a, AREA)), (a) => vmOf(a).reclaim(1)],
+    verify: (a) => assert.deepEqual(settled(a).info(), []),
+  }),
+  inArena({
+    name: "two threads touch a page each, and there is memory for one",
+    timeouts: true, // who finds every page in use looks again after a while
+    setup: (a) => {
+      make(a, AREA, 1, true);
+      make(a, OTHER, 2, true);
+      assert.equal(vmOf(a).reclaim(2), 2);
+      let last: Address = NULL;
+      for (let page = a.heap.allocPages(0 as Order); page !== NULL; page = a.heap.allocPages(0 as Order)) last = page;
+      a.heap.freePages(last);
+    },
+    threads: [(a) => vmOf(a).read(addressIn(a, AREA)), (a) => vmOf(a).read(addressIn(a, OTHER))],
+    verify: (a, results) => {
+      assert.deepEqual(results, [1, 2]);
+      settled(a);
     },
   }),
   inArena({

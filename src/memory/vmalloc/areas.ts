@@ -88,40 +88,41 @@ export class Areas {
     }
   }
 
-  /** Where each area's words are, and its range. */
-  *#ranges(): Generator<{ readonly at: Address; readonly start: number; readonly pages: number }> {
-    for (let at = this.#memory.read(Header.VM_AREAS) as Address; at !== NULL; at = this.#memory.read(field(at, AreaWord.NEXT)) as Address)
-      yield { at, start: this.#memory.read(field(at, AreaWord.START)), pages: this.#memory.read(field(at, AreaWord.PAGES)) };
+  /** The first area, by address, of which this is true, and the word that leads to it. No generator: every vmalloc and vfree comes here. */
+  #find(isIt: (start: number, pages: number) => boolean): { readonly at: Address; readonly link: Address } {
+    const memory = this.#memory;
+    let link: Address = Header.VM_AREAS;
+    let at = memory.read(link) as Address;
+    while (at !== NULL && !isIt(memory.read(field(at, AreaWord.START)), memory.read(field(at, AreaWord.PAGES)))) {
+      link = field(at, AreaWord.NEXT);
+      at = memory.read(link) as Address;
+    }
+    return { at, link };
   }
 
   /** The area whose pages, or guard page, a page is. */
   at(page: number): Area | undefined {
-    for (const { at, start, pages } of this.#ranges()) {
-      if (page < start) break;
-      if (page <= start + pages) return this.#read(at);
-    }
-    return undefined;
+    const { at } = this.#find((start, pages) => page <= start + pages);
+    if (at === NULL) return undefined;
+    const area = this.#read(at);
+    return page < area.start ? undefined : area;
   }
 
   /** Whether any area lies over a range of pages. */
   isUsed(first: number, pages: number): boolean {
-    for (const range of this.#ranges()) {
-      if (range.start >= first + pages) break;
-      if (range.start + range.pages > first) return true;
-    }
-    return false;
+    const { at } = this.#find((start, length) => start + length > first);
+    return at !== NULL && this.#memory.read(field(at, AreaWord.START)) < first + pages;
   }
 
   /** The first gap of so many pages and a guard. */
   firstFit(pages: number): Gap | undefined {
-    let start = 1;
-    let link: Address = Header.VM_AREAS;
-    for (const range of this.#ranges()) {
-      if (range.start - start > pages) return { start, link };
-      start = range.start + range.pages + 1;
-      link = field(range.at, AreaWord.NEXT);
-    }
-    return VIRTUAL_PAGES - start > pages ? { start, link } : undefined;
+    let free = 1;
+    const { at, link } = this.#find((start, length) => {
+      if (start - free > pages) return true;
+      free = start + length + 1;
+      return false;
+    });
+    return at !== NULL || VIRTUAL_PAGES - free > pages ? { start: free, link } : undefined;
   }
 
   /** Enter an area that is being made into a gap; `at` is its words. */

@@ -7,6 +7,7 @@ import { gracePeriod } from "./grace-period.js";
 import { life } from "./life.js";
 import type { Mutant } from "./mutant.js";
 import { structuresAndAllocators } from "./structures-and-allocators.js";
+import { vmalloc } from "./vmalloc.js";
 import { wakeUps } from "./wake-ups.js";
 
-export const mutants: readonly Mutant[] = [gracePeriod, flavors, wakeUps, callbacks, call, life, structuresAndAllocators].flat();
+export const mutants: readonly Mutant[] = [gracePeriod, flavors, wakeUps, callbacks, call, life, structuresAndAllocators, vmalloc].flat();

@@ -39,6 +39,21 @@ export function formatHeap(memory: Memory, layout: Layout): void {
   }
 }
 
+/** How pages are wanted. */
+export interface PageOptions {
+  /** Whom they belong to, for `ownedBy`; 0, the default, is nobody. */
+  readonly tag?: number;
+  /** Zeroed; else they hold anything. */
+  readonly zero?: boolean;
+  /**
+   * Never sleep (L5: the caller holds a spin lock): when the arena lock cannot be had within a hundred looks, or what it protects must be mended
+   * first because a thread died with it, there are no pages.
+   */
+  readonly atomic?: boolean;
+}
+
+const NO_OPTIONS: PageOptions = {};
+
 /** One thread's allocator. */
 export class Heap implements ArenaLock, Objects {
   readonly memory: Memory;
@@ -69,6 +84,23 @@ export class Heap implements ArenaLock, Objects {
   /** Run `fn` with the arena lock. */
   withArenaLock<T>(fn: () => T, timeout?: number): T {
     this.lockArena(timeout);
+    return this.#runLocked(fn);
+  }
+
+  /**
+   * As `withArenaLock`, without ever sleeping.
+   * @returns undefined, and nothing has run, when another thread holds the lock, or died with it and left something to mend
+   */
+  tryWithArenaLock<T>(fn: () => T): T | undefined {
+    this.slot.mustBeAttached();
+    const died = this.#lock.tryLock();
+    if (died === undefined) return undefined;
+    if (!died) return this.#runLocked(fn);
+    this.#lock.unlock(true); // mending walks the whole arena: that is for a caller who has the time
+    return undefined;
+  }
+
+  #runLocked<T>(fn: () => T): T {
     let failed = true;
     try {
       const result = fn();
@@ -135,38 +167,46 @@ export class Heap implements ArenaLock, Objects {
 
   /**
    * Take 2^order contiguous pages.
-   * @param tag whom they belong to, for `ownedBy`
    * @returns address of the first, NULL when no block is large enough
    */
-  allocPages(order: Order, tag = 0): Address {
+  allocPages(order: Order, options: PageOptions = NO_OPTIONS): Address {
     if (!Number.isInteger(order) || order < 0 || order > MAX_ORDER) throw new InvalidSizeError("the order", order, `a whole number from 0 to ${MAX_ORDER}`);
-    return this.withArenaLock(() => {
+    const address = this.#takePages(options, () => {
       let page = this.pages.alloc(order);
       if (page === 0) {
         this.shrink();
         page = this.pages.alloc(order);
-        if (page === 0) return NULL;
       }
-      this.pages.claim(page, PageKind.PAGES, tag);
-      return (page << PAGE_SHIFT) as Address;
+      return page === 0 ? undefined : this.#claimPages(page, options);
     });
+    if (address === undefined) return NULL;
+    if (options.zero === true) this.memory.fill(address, PAGE_WORDS << order, 0);
+    return address;
   }
 
   /**
    * Take `count` separate pages, wherever they are: all of them or none.
    * @returns their addresses, or undefined when there are not so many
    */
-  allocPagesBulk(count: number, tag = 0): Address[] | undefined {
+  allocPagesBulk(count: number, options: PageOptions = NO_OPTIONS): Address[] | undefined {
     if (!Number.isInteger(count) || count < 0) throw new InvalidSizeError("the number of pages", count, "a whole number, not negative");
-    return this.withArenaLock(() => {
+    const addresses = this.#takePages(options, () => {
       if (this.pages.free < count) this.shrink();
       if (this.pages.free < count) return undefined;
-      return Array.from({ length: count }, () => {
-        const page = this.pages.alloc(0 as Order);
-        this.pages.claim(page, PageKind.PAGES, tag);
-        return (page << PAGE_SHIFT) as Address;
-      });
+      return Array.from({ length: count }, () => this.#claimPages(this.pages.alloc(0 as Order), options));
     });
+    if (options.zero === true) for (const address of addresses ?? []) this.memory.fill(address, PAGE_WORDS, 0);
+    return addresses;
+  }
+
+  // Zeroing comes after the lock is let go: a large block takes long, and is private by then.
+  #takePages<T>({ atomic = false }: PageOptions, take: () => T | undefined): T | undefined {
+    return atomic ? this.tryWithArenaLock(take) : this.withArenaLock(take);
+  }
+
+  #claimPages(page: number, { tag = 0 }: PageOptions): Address {
+    this.pages.claim(page, PageKind.PAGES, tag);
+    return (page << PAGE_SHIFT) as Address;
   }
 
   /**
@@ -193,7 +233,7 @@ export class Heap implements ArenaLock, Objects {
     const words = wordsFor(bytes);
     if (words <= KMALLOC_MOST_WORDS) return this.cache(classOf[words] as number).alloc(tag);
     if (bytes > MAX_KMALLOC_BYTES) return NULL;
-    return this.allocPages(Math.ceil(Math.log2(words / PAGE_WORDS)) as Order, tag);
+    return this.allocPages(Math.ceil(Math.log2(words / PAGE_WORDS)) as Order, { tag });
   }
 
   /**

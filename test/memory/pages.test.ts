@@ -219,7 +219,7 @@ test("pages remember whose they are, whatever the tag", () => {
   const { heap, layout } = arena;
   const descriptor = layout.cacheTable; // what marks a slab of the first cache
   const tags = [1, -5, descriptor, descriptor + 32, layout.slotTable - 32, 2 ** 31 - 1];
-  const blocks = tags.map((tag) => heap.allocPages(1 as Order, tag));
+  const blocks = tags.map((tag) => heap.allocPages(1 as Order, { tag }));
   for (const [i, tag] of tags.entries()) assert.deepEqual(heap.ownedBy(tag), [blocks[i]]);
   for (const block of blocks) ownLimbo(heap).push(0, block);
   for (const block of blocks)

@@ -11,6 +11,7 @@
  */
 
 import { type Address, field, MAX_ORDER, NULL, type Order, PAGE_BYTES, PAGE_SHIFT, PAGE_WORDS, wordsFor } from "./address.js";
+import { type BuddyInfo, buddyInfo } from "./buddyinfo.js";
 import { type ArenaLock, Cache } from "./cache.js";
 import { DoubleFreeError, InvalidAddressError, InvalidSizeError, QuiesceError, TooManyCachesError } from "./errors.js";
 import { CACHE_WORDS, Header, type Layout, MAGAZINE_WORDS } from "./layout.js";
@@ -354,6 +355,14 @@ export class Heap implements ArenaLock, Objects {
   bytes(): { total: number; used: number } {
     const free = this.withArenaLock(() => this.pages.free);
     return { total: this.layout.pages * PAGE_BYTES, used: (this.layout.pages - free) * PAGE_BYTES };
+  }
+
+  /** How the free pages lie; `formatBuddyInfo` makes text of it. */
+  buddyinfo(): BuddyInfo {
+    return buddyInfo(
+      this.withArenaLock(() => this.pages.freeBlocks()),
+      this.pages.all,
+    );
   }
 
   /** A slot's limbo in a domain: its own thread's, or with the arena lock a reaper's. */

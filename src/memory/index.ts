@@ -3,6 +3,7 @@
  */
 export { type Address, field, MAX_ORDER, NULL, type Order, PAGE_BYTES, WORD_BYTES } from "./address.js";
 export { Arena, createArena, formatArena } from "./arena.js";
+export { type BuddyInfo, formatBuddyInfo } from "./buddyinfo.js";
 export type { Cache } from "./cache.js";
 export * from "./errors.js";
 export { type Heap, KMALLOC_BYTES, MAX_KMALLOC_BYTES, type PageOptions } from "./heap.js";

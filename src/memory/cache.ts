@@ -119,7 +119,7 @@ export class Cache {
     const memory = this.#memory;
     const { slabs } = this;
     this.#arena.withArenaLock(() => {
-      for (let count = 0; count < REFILL_TARGET; ) {
+      for (let count = 0, target = REFILL_TARGET; count < target; ) {
         let found = slabs.findFree();
         if (found === undefined) {
           if (count > 0) break;
@@ -127,8 +127,11 @@ export class Cache {
           found = slabs.findFree();
           if (found === undefined) break;
         }
+        // Of the reserve just what is asked for: the rest would be left to whoever asks next.
+        let room = MAGAZINE_CAPACITY - count;
+        if (slabs.overdrawn) room = target = 1;
         let mask = found.free;
-        while (popCount(mask) > MAGAZINE_CAPACITY - count) mask &= ~(1 << (31 - Math.clz32(mask)));
+        while (popCount(mask) > room) mask &= ~(1 << (31 - Math.clz32(mask)));
         memory.write(field(this.#slot.address, SlotWord.REFILL_WORD), found.word);
         memory.write(field(this.#slot.address, SlotWord.REFILL_MASK), mask);
         slabs.take(found.slab, found.word, mask, popCount(mask));

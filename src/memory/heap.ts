@@ -18,6 +18,7 @@ import { CACHE_WORDS, Header, type Layout, MAGAZINE_WORDS } from "./layout.js";
 import { Limbo, type Objects } from "./limbo.js";
 import type { Memory } from "./memory.js";
 import { PageKind, Pages } from "./pages.js";
+import { Reserve } from "./reserve.js";
 import { RobustMutex } from "./robust-mutex.js";
 import { descriptorAt, geometryFor, isReady, Slabs, writeDescriptor } from "./slab.js";
 import { magazinesOf, type Slot } from "./slot.js";
@@ -62,6 +63,7 @@ export class Heap implements ArenaLock, Objects {
   readonly slot: Slot;
   readonly pages: Pages;
   readonly #lock: RobustMutex;
+  readonly #reserve: Reserve;
   readonly #caches: (Cache | undefined)[] = [];
   readonly #repair: () => void;
 
@@ -70,7 +72,8 @@ export class Heap implements ArenaLock, Objects {
     this.memory = memory;
     this.layout = layout;
     this.slot = slot;
-    this.pages = new Pages(memory, layout);
+    this.#reserve = new Reserve(layout.pages - layout.firstPage, () => this.#namedCaches());
+    this.pages = new Pages(memory, layout, this.#reserve);
     this.#lock = new RobustMutex(memory, Header.ARENA_LOCK, slot);
     this.#repair = () => repair(this);
   }
@@ -117,6 +120,18 @@ export class Heap implements ArenaLock, Objects {
     }
   }
 
+  /**
+   * Run `fn`, which in the end gives back at least what it takes, with the pages that are kept for such: see reserve.ts. For this thread only, until `fn` returns.
+   */
+  withReserve<T>(fn: () => T): T {
+    return this.#reserve.use(fn);
+  }
+
+  /** Pages that are kept for `withReserve`. */
+  get reservePages(): number {
+    return this.#reserve.size;
+  }
+
   // Caches -------------------------------------------------------------------------------------------
 
   /** The cache of an index of the cache table. */
@@ -135,6 +150,12 @@ export class Heap implements ArenaLock, Objects {
     for (let index = 0; index < this.layout.caches; index++) {
       if (isReady(this.memory, descriptorAt(this.layout, index))) yield index;
     }
+  }
+
+  #namedCaches(): number {
+    let named = 0;
+    for (let index = KMALLOC_BYTES.length; index < this.layout.caches; index++) if (isReady(this.memory, descriptorAt(this.layout, index))) named++;
+    return named;
   }
 
   /**
@@ -192,8 +213,8 @@ export class Heap implements ArenaLock, Objects {
   allocPagesBulk(count: number, options: PageOptions = NO_OPTIONS): Address[] | undefined {
     if (!Number.isInteger(count) || count < 0) throw new InvalidSizeError("the number of pages", count, "a whole number, not negative");
     const addresses = this.#takePages(options, () => {
-      if (this.pages.free < count) this.shrink();
-      if (this.pages.free < count) return undefined;
+      if (this.pages.available < count) this.shrink();
+      if (this.pages.available < count) return undefined;
       return Array.from({ length: count }, () => this.#claimPages(this.pages.alloc(0 as Order), options));
     });
     if (options.zero === true) for (const address of addresses ?? []) this.memory.fill(address, PAGE_WORDS, 0);

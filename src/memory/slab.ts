@@ -20,7 +20,7 @@
  *
  * Law table
  *   word                      class
- *   cache descriptor          immutable once its STATE (atomic) says so; PARTIAL, SLABS, EMPTY locked by the arena lock
+ *   cache descriptor          immutable once its STATE (atomic) says so; PARTIAL, SLABS, EMPTY, OVERDRAWN locked by the arena lock
  *   slab CACHE                immutable while the block is a slab
  *   slab FREE, out bits       locked by the arena lock
  *   live bits                 atomic
@@ -48,6 +48,8 @@ const Descriptor = {
   PARTIAL: 7,
   SLABS: 8,
   EMPTY: 9,
+  /** 1 when the cache has a page of the reserve (reserve.ts). */
+  OVERDRAWN: 10,
   NAME: 12,
 } as const;
 
@@ -123,6 +125,7 @@ export function writeDescriptor(memory: Memory, descriptor: Address, name: strin
   set(Descriptor.PARTIAL, 0);
   set(Descriptor.SLABS, 0);
   set(Descriptor.EMPTY, 0);
+  set(Descriptor.OVERDRAWN, 0);
   const bytes = new Uint8Array(NAME_BYTES);
   new TextEncoder().encodeInto(name, bytes);
   memory.writeBytes(field(descriptor, Descriptor.NAME), bytes);
@@ -255,6 +258,7 @@ export class Slabs implements Geometry {
     const memory = this.#memory;
     const page = this.#pages.alloc(this.order);
     if (page === 0) return false;
+    if (this.#pages.isShort) memory.write(this.#word(Descriptor.OVERDRAWN), 1);
     const slab = (page << PAGE_SHIFT) as Address;
     memory.write(field(slab, SlabWord.CACHE), this.descriptor);
     memory.write(field(slab, SlabWord.FREE), this.capacity);
@@ -269,12 +273,22 @@ export class Slabs implements Geometry {
     return true;
   }
 
+  /** Whether the cache has a page of the reserve: its objects are for `withReserve` then. */
+  get overdrawn(): boolean {
+    const word = this.#word(Descriptor.OVERDRAWN);
+    if (this.#memory.read(word) === 0) return false;
+    if (this.#pages.isShort) return true;
+    this.#memory.write(word, 0);
+    return false;
+  }
+
   /**
    * A bitmap word with objects that can be taken, in the first partial slab (a new one if need be).
-   * @returns undefined when there are no pages for a new slab
+   * @returns undefined when there are no pages for a new slab, or the cache is overdrawn and the reserve not open
    */
   findFree(): { slab: Address; word: Address; free: number; firstIndex: number } | undefined {
     const memory = this.#memory;
+    if (this.overdrawn && !this.#pages.reserveOpen) return undefined;
     let page = memory.read(this.#word(Descriptor.PARTIAL));
     if (page === 0) {
       if (!this.#grow()) return undefined;
@@ -314,7 +328,8 @@ export class Slabs implements Geometry {
     const free = memory.read(field(slab, SlabWord.FREE)) + 1;
     memory.write(field(slab, SlabWord.FREE), free);
     if (free === 1) this.#pages.push(this.#word(Descriptor.PARTIAL), page);
-    if (free === this.capacity && this.#count(Descriptor.EMPTY, 1) > 1) this.#release(page);
+    // One is kept for speed, unless the reserve is waiting for it.
+    if (free === this.capacity && (this.#count(Descriptor.EMPTY, 1) > 1 || this.#pages.isShort)) this.#release(page);
   }
 
   #release(page: number): void {

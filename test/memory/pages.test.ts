@@ -60,7 +60,8 @@ test("after any sequence: aligned, no two free buddies, nothing lost, and as at 
           const before = heap.pages.freeBlocks();
           const block = heap.allocPages(step.take as Order);
           if (block === NULL) {
-            assert.ok(!before.some((count, order) => order >= step.take && count > 0), "refused, though there is a block");
+            const left = heap.pages.free - 2 ** step.take;
+            assert.ok(left < heap.reservePages || !before.some((count, order) => order >= step.take && count > 0), "refused, though there is a block");
             assert.deepEqual(heap.pages.freeBlocks(), before, "a refusal changes nothing");
           } else {
             assert.equal((block / PAGE_WORDS) % (1 << step.take), 0);
@@ -70,7 +71,8 @@ test("after any sequence: aligned, no two free buddies, nothing lost, and as at 
         } else if ("bulk" in step) {
           const before = heap.pages.free;
           const blocks = heap.allocPagesBulk(step.bulk);
-          assert.equal(blocks === undefined, before < step.bulk, "all, or none when there are not so many");
+          const refused = step.bulk > Math.max(0, before - heap.reservePages);
+          assert.equal(blocks === undefined, refused, "all, or none when there are not so many");
           assert.equal(heap.pages.free, before - (blocks?.length ?? 0));
           for (const block of blocks ?? []) {
             assert.ok(!overlaps(block, 0));
@@ -88,6 +90,7 @@ test("after any sequence: aligned, no two free buddies, nothing lost, and as at 
       }
       examine(arena, held);
       assert.deepEqual(arena.check(), []);
+      assert.ok(heap.pages.free >= heap.reservePages);
       for (const block of held.keys()) heap.freePages(block);
       assert.deepEqual(heap.pages.freeBlocks(), start);
       assert.deepEqual(arena.check(), []);
@@ -102,7 +105,8 @@ test("every order, down to the last block, and a refusal that changes nothing", 
     const { heap } = arena;
     const start = heap.pages.freeBlocks();
     const blocks: Address[] = [];
-    for (let block = heap.allocPages(order as Order); block !== NULL; block = heap.allocPages(order as Order)) {
+    const take = (): Address => heap.withReserve(() => heap.allocPages(order as Order));
+    for (let block = take(); block !== NULL; block = take()) {
       assert.equal((block / PAGE_WORDS) % (1 << order), 0);
       assert.equal(heap.usableBytes(block), PAGE_BYTES << order);
       blocks.push(block);
@@ -183,7 +187,7 @@ test("a block is given back once, by its first address", () => {
 test("an address outside the arena's pages is refused, whatever the words say that would be its entry in the page table", () => {
   const arena = fresh();
   const { heap, layout, memory } = arena;
-  for (const page of heap.allocPagesBulk(heap.pages.free) ?? []) memory.fill(page, PAGE_WORDS, PageKind.PAGES);
+  for (const page of heap.withReserve(() => heap.allocPagesBulk(heap.pages.free)) ?? []) memory.fill(page, PAGE_WORDS, PageKind.PAGES);
   for (let page = layout.pages; page < layout.pages + 2000; page++) {
     assert.throws(() => heap.freePages((page * PAGE_WORDS) as Address), InvalidAddressError, `freePages(page ${page} of ${layout.pages})`);
   }
@@ -204,13 +208,16 @@ test("less than half of a block is waste", () => {
 
 test("scattered pages serve a bulk request, though no block of two is free", () => {
   const { heap } = fresh();
-  const all = heap.allocPagesBulk(heap.pages.free) as Address[];
+  const all = heap.withReserve(() => heap.allocPagesBulk(heap.pages.free)) as Address[];
   const scattered = all.filter((page) => (page / PAGE_WORDS) % 2 === 0);
   for (const page of scattered) heap.freePages(page);
-  assert.equal(heap.allocPages(1 as Order), NULL);
-  const free = heap.pages.free;
+  assert.equal(
+    heap.withReserve(() => heap.allocPages(1 as Order)),
+    NULL,
+  );
+  const free = heap.pages.available;
   assert.equal(heap.allocPagesBulk(free + 1), undefined);
-  assert.equal(heap.pages.free, free, "none was taken");
+  assert.equal(heap.pages.available, free, "none was taken");
   assert.equal(heap.allocPagesBulk(free)?.length, free);
 });
 

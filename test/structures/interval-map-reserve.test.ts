@@ -183,7 +183,11 @@ test("several maps fill the arena between them, and each can be emptied, whichev
       open(domain, random.pick(Object.keys(boundsOf) as Bounds[]), random.pick(Object.keys(VALUES) as ValueKind[]), `map ${i}`),
     );
     const entries: [AnyMap, number][] = [];
-    for (const map of maps) for (let n = 0; n < 20; n++) entries.push([map, n]), map.set(n);
+    for (const map of maps)
+      for (let n = 0; n < 20; n++) {
+        map.set(n);
+        entries.push([map, n]);
+      }
     for (const map of shuffle([...maps], random)) for (const n of fill(map, 20)) entries.push([map, n]);
     takePages(domain);
     if (round % 2 === 0) shuffle(entries, random);

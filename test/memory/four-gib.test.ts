@@ -193,3 +193,22 @@ test("Shared.create of 4 GiB: a map whose nodes and values lie at the far end", 
     shared.close();
   }
 });
+
+test("memory is committed as it is touched, not as it is taken", (context) => {
+  const buffer = ifItCan(context, () => createArena(MOST));
+  if (buffer === undefined) return;
+  const memory = new SharedMemory(buffer);
+  const { heap } = new Arena(memory, 1);
+  const resident = (): number => process.memoryUsage().rss / 2 ** 20;
+  const start = resident();
+  const blocks = Array.from({ length: 256 }, () => heap.allocPages(MAX_ORDER));
+  assert.ok(!blocks.includes(NULL));
+  const taken = resident();
+  for (const block of blocks.slice(0, 32)) memory.fill(block, PAGE_WORDS << MAX_ORDER, 1);
+  const touched = resident();
+  context.diagnostic(`1024 MiB taken: ${(taken - start).toFixed(1)} MiB more resident; 128 MiB of it written: ${(touched - taken).toFixed(1)}`);
+  assert.ok(taken - start < 64, `${taken - start} MiB by taking`);
+  assert.ok(touched - taken > 64 && touched - taken < 256, `${touched - taken} MiB by writing 128`);
+  for (const block of blocks) heap.freePages(block);
+  assert.equal(heap.pages.free, heap.pages.all);
+});

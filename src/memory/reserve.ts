@@ -25,6 +25,7 @@
  *   A  an ordinary allocation never makes free pages fewer than `size`.
  *   B  in `withReserve` objects whose slabs are single pages (up to about 450 bytes) can be had until the reserve is used up. Of larger ones no more is
  *      promised than that the pages are there: they may be scattered.
+ *      And what is retired while a reader holds up its grace period comes back only after that.
  *   C  a thread that dies in `withReserve` leaves nothing but what any allocation leaves; OVERDRAWN is a hint, which the next one who finds pages enough clears.
  */
 

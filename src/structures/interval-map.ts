@@ -242,7 +242,8 @@ export class IntervalMap<B extends BoundsName, T, V = T> {
   /**
    * Take the value from all keys from `lo` to `hi`.
    * @returns whether any of them had one
-   * @throws as `set`; but OutOfMemoryError only when a range is split in two, which takes memory: what takes ranges away or trims them has a reserve
+   * @throws as `set`: a range that is split in two takes memory. What takes ranges away or trims them has a reserve (memory/reserve.ts), which is used up only
+   *   while readers hold up grace periods
    */
   delete(lo: GivenKey<B>, hi: GivenKey<B>): boolean {
     const range = this.#range(lo, hi);

@@ -35,7 +35,7 @@ export class ArenaOptionsError extends QuiesceError {
 export class OutOfMemoryError extends QuiesceError {
   /** Bytes asked for. */
   readonly requested: number;
-  /** Bytes in free pages (perhaps too scattered to serve). */
+  /** Bytes in free pages (perhaps too scattered to serve, or kept for what frees). */
   readonly free: number;
   /** Bytes of the whole arena. */
   readonly total: number;

@@ -99,7 +99,7 @@ export class PageTable {
   }
 
   #newNode(): Address {
-    const node = this.#heap.allocPages(0 as Order, this.#tag);
+    const node = this.#heap.allocPages(0 as Order, { tag: this.#tag });
     if (node !== NULL) this.#memory.fill(node, PAGE_WORDS, 0);
     return node;
   }

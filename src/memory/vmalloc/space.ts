@@ -104,7 +104,7 @@ export class VirtualSpace {
     const at = this.#heap.kmalloc(AREA_BYTES, VM_TAG);
     if (at === NULL) return 0;
     const area = areas.insert(at, gap, { ...wish, thread: this.#heap.slot.thread });
-    const frames = table.extend(gap.start, pages) && (swap ? [] : this.#heap.allocPagesBulk(pages, VM_TAG));
+    const frames = table.extend(gap.start, pages) && (swap ? [] : this.#heap.allocPagesBulk(pages, { tag: VM_TAG }));
     if (!frames) {
       this.#takeOut(area);
       return 0;

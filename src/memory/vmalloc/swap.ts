@@ -149,7 +149,7 @@ export class Swap {
 
   #takeFrame(): Address | "all in use" {
     for (;;) {
-      const frame = this.#heap.allocPages(0 as Order, SWAP_TAG);
+      const frame = this.#heap.allocPages(0 as Order, { tag: SWAP_TAG });
       if (frame !== NULL) return frame;
       const eviction = this.store === undefined ? "none" : this.#evict();
       if (eviction === "none") throw this.#full();

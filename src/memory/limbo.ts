@@ -23,7 +23,7 @@
 
 import { type Address, field, NULL } from "./address.js";
 import type { Cache } from "./cache.js";
-import { DoubleFreeError, LockTimeoutError } from "./errors.js";
+import { DoubleFreeError } from "./errors.js";
 import type { Layout } from "./layout.js";
 import type { Memory } from "./memory.js";
 import { countWord, lastEntry, ownedBySlot, SHEAF_CAPACITY, type Sheaves } from "./sheaf.js";
@@ -55,6 +55,8 @@ export interface Objects {
   /** Whether it has been put back, with the arena lock. */
   isPutBack(address: Address): boolean;
   withArenaLock<T>(fn: () => T, timeout?: number): T;
+  /** As `withArenaLock`, without ever sleeping; undefined, and nothing has run, when the lock cannot be had. */
+  tryWithArenaLock<T>(fn: () => T): T | undefined;
 }
 
 /** Where an interrupted push went: its domain, and its segment there. */
@@ -169,17 +171,16 @@ export class Limbo {
     return open === NULL ? this.#open(cache) : open;
   }
 
+  // Retiring never waits: where the lock cannot be had at once the object is listed instead.
   #open(cache: Cache): Address {
-    try {
-      return this.#objects.withArenaLock(() => {
-        const sheaf = this.#objects.sheaves.take(ownedBySlot(this.#index));
+    const { sheaves } = this.#objects;
+    return (
+      this.#objects.tryWithArenaLock(() => {
+        const sheaf = sheaves.take(ownedBySlot(this.#index));
         this.#memory.write(this.#openSheaf(cache.index), sheaf);
         return sheaf;
-      });
-    } catch (error) {
-      if (error instanceof LockTimeoutError) return NULL; // it is listed instead
-      throw error;
-    }
+      }) ?? NULL
+    );
   }
 
   #putIn(segment: number, sheaf: Address, cache: Cache, object: Address): void {

@@ -23,6 +23,8 @@ export interface Cache {
   readonly objectWords: number;
   /** Whether recovery finds its live objects. */
   readonly isTracked: boolean;
+  /** Whether it writes into objects that are in its blocks; default false. Debug mode then looks at their poison before they go there only. */
+  readonly writesFreeObjects?: boolean;
 
   /**
    * Take an object; its words hold anything (of a cache with a constructor: what that, or its last user, left).
@@ -65,6 +67,8 @@ export interface Cache {
   recoverCounts(): void;
   /** Rebuild what is derived, after a thread died with the arena lock. */
   recoverBlock(page: number): void;
+  /** Every object of a block, live or not. */
+  objects(page: number): Iterable<Address>;
   /** Live objects in a block; of a cache that is not tracked, while nobody else takes or gives any. */
   live(page: number): Iterable<Address>;
   /** Objects in a block that are neither live nor free in it, likewise: in a sheaf or in limbo. */

@@ -15,9 +15,11 @@ import { type Address, field, MAX_ORDER, NULL, type Order, PAGE_BYTES, PAGE_SHIF
 import type { ArenaLock, Cache, CacheInfo } from "./cache.js";
 import { DoubleFreeError, InvalidAddressError, InvalidSizeError, QuiesceError, TooManyCachesError } from "./errors.js";
 import { CacheFlag, Descriptor, descriptorAt, geometryFor, isReady, writeDescriptor } from "./geometry.js";
+import { shapeIn } from "./history.js";
 import { Header, type Layout } from "./layout.js";
 import { Limbo, type Objects } from "./limbo.js";
 import type { Memory } from "./memory.js";
+import type { MemoryDebug } from "./memory-report.js";
 import { LIST_CAPACITY, PageList } from "./page-list.js";
 import { PageKind, Pages } from "./pages.js";
 import { RobustMutex } from "./robust-mutex.js";
@@ -45,10 +47,13 @@ const FIRST_TAGGED = KMALLOC_BYTES.length;
 /** First cache of users. */
 const FIRST_NAMED = 2 * KMALLOC_BYTES.length;
 
+/** Whether the objects of a cache have their owner's tag in their side words. */
+export const isTagged = (cache: number): boolean => cache >= FIRST_TAGGED && cache < FIRST_NAMED;
+
 /** Enter the kmalloc caches. Once, when the arena is formatted. */
 export function formatHeap(memory: Memory, layout: Layout): void {
   for (const [index, bytes] of KMALLOC_BYTES.entries()) {
-    const geometry = geometryFor({ objectWords: bytes / 4 });
+    const geometry = geometryFor(shapeIn(layout, { objectWords: bytes / 4 }));
     writeDescriptor(memory, descriptorAt(layout, index), `kmalloc-${bytes}`, geometry);
     writeDescriptor(memory, descriptorAt(layout, FIRST_TAGGED + index), `kmalloc-tagged-${bytes}`, geometry, CacheFlag.TRACKED);
   }
@@ -81,6 +86,8 @@ export class Heap implements ArenaLock, Objects {
   readonly slot: Slot;
   readonly pages: Pages;
   readonly sheaves: Sheaves;
+  /** Of an arena made with `debugMemory`. */
+  readonly debug: MemoryDebug | undefined = undefined;
   readonly #lock: RobustMutex;
   readonly #pageList: PageList;
   readonly #caches: (Cache | undefined)[] = [];
@@ -90,11 +97,11 @@ export class Heap implements ArenaLock, Objects {
   readonly #endPage: number;
 
   /** @param repair makes the arena whole after a thread died with the arena lock, which is held */
-  constructor(memory: Memory, layout: Layout, slot: Slot, repair: (heap: Heap) => void) {
+  constructor(memory: Memory, layout: Layout, slot: Slot, repair: (heap: Heap) => void, pages: Pages = new Pages(memory, layout)) {
     this.memory = memory;
     this.layout = layout;
     this.slot = slot;
-    this.pages = new Pages(memory, layout);
+    this.pages = pages;
     this.sheaves = new Sheaves(memory, this.pages);
     this.#lock = new RobustMutex(memory, Header.ARENA_LOCK, slot);
     this.#pageList = this.pageListOf(slot.index);
@@ -135,11 +142,16 @@ export class Heap implements ArenaLock, Objects {
     let cache = this.#caches[index];
     if (cache === undefined) {
       const hooks: SlabHooks = { construct: this.#constructors.get(index), retirePages: (page) => this.#retireSlab(page) };
-      const slabs = new Slabs(this.memory, this.pages, descriptorAt(this.layout, index), index, hooks);
-      cache = new SlabCache(this.memory, this, this.slot, slabs, this.sheaves);
+      cache = this.makeCache(index, hooks);
       this.#caches[index] = cache;
     }
     return cache;
+  }
+
+  /** This thread's view of a cache; a debug heap puts its own around it. */
+  protected makeCache(index: number, hooks: SlabHooks): Cache {
+    const slabs = new Slabs(this.memory, this.pages, descriptorAt(this.layout, index), index, hooks);
+    return new SlabCache(this.memory, this, this.slot, slabs, this.sheaves);
   }
 
   /** Indexes of the caches in use. */
@@ -163,7 +175,7 @@ export class Heap implements ArenaLock, Objects {
     const { tracked = false, align, colour = false, construct, typesafeByRcu = false } = options;
     if (align !== undefined && !(align >= 4 && align <= PAGE_BYTES && Number.isInteger(Math.log2(align))))
       throw new InvalidSizeError("the alignment of a cache", align, `a power of two from 4 to ${PAGE_BYTES}`);
-    const geometry = geometryFor({ objectWords: wordsFor(bytes), colour, ...(align === undefined ? {} : { align: align / 4 }) });
+    const geometry = geometryFor(shapeIn(this.layout, { objectWords: wordsFor(bytes), colour, ...(align === undefined ? {} : { align: align / 4 }) }));
     const flags = (tracked ? CacheFlag.TRACKED : 0) | (construct === undefined ? 0 : CacheFlag.CONSTRUCTED) | (typesafeByRcu ? CacheFlag.TYPESAFE : 0);
     return this.withArenaLock(() => {
       for (let index = FIRST_NAMED; index < this.layout.caches; index++) {
@@ -313,9 +325,10 @@ export class Heap implements ArenaLock, Objects {
 
   /**
    * Give back what `kmalloc`, or a cache, gave, when no reader can reach it.
-   * @throws DoubleFreeError, InvalidAddressError
+   * @param _bytes what was asked for; a debug arena checks it
+   * @throws DoubleFreeError, InvalidAddressError; WrongSizeError in a debug arena
    */
-  kfree(address: Address): void {
+  kfree(address: Address, _bytes?: number): void {
     const page = address >>> PAGE_SHIFT;
     const index = page < this.#firstPage || page >= this.#endPage ? -1 : this.pages.cacheIndex(page);
     if (index < 0) this.freePages(address);
@@ -374,6 +387,10 @@ export class Heap implements ArenaLock, Objects {
     else cache.putBack(address);
   }
 
+  doubleFree(address: Address, operation: "free" | "retire"): DoubleFreeError {
+    return new DoubleFreeError(address, operation);
+  }
+
   isPutBack(address: Address): boolean {
     const page = address >>> PAGE_SHIFT;
     const index = this.pages.cacheIndex(page);
@@ -388,7 +405,7 @@ export class Heap implements ArenaLock, Objects {
     this.withArenaLock(() => {
       for (const { page, kind, owner } of this.pages.walk()) {
         if (kind === PageKind.PAGES && owner === tag) owned.push((page << PAGE_SHIFT) as Address);
-        if (kind !== PageKind.SLAB || owner < FIRST_TAGGED || owner >= FIRST_NAMED) continue;
+        if (kind !== PageKind.SLAB || !isTagged(owner)) continue;
         const cache = this.cache(owner);
         for (const object of cache.live(page)) if (this.memory.load(cache.sideOf(object)) === tag) owned.push(object);
       }

@@ -8,6 +8,7 @@ export * from "./errors.js";
 export { type Heap, KMALLOC_BYTES, MAX_KMALLOC_BYTES } from "./heap.js";
 export { type ArenaOptions, FORMAT_VERSION, type Layout, leastBytes } from "./layout.js";
 export { type AsyncWait, type Memory, SharedMemory, type WaitResult } from "./memory.js";
+export type { Leak, LeakOptions, MemoryDebug, MemoryFault, MemoryReport, ObjectHistory, Origin } from "./memory-report.js";
 export { LOCK_TIMEOUT, RobustMutex } from "./robust-mutex.js";
 export type { Slot } from "./slot.js";
 export { SpinLock } from "./spin-lock.js";

@@ -190,7 +190,8 @@ export class Sheaves {
     const free = new Set(this.list(Header.FREE_SHEAVES));
     for (const page of pages) {
       for (const sheaf of sheavesOf(page)) {
-        if (free.has(sheaf) !== (this.owner(sheaf) === 0)) violations.push(`sheaf ${sheaf} belongs to ${this.owner(sheaf)} and is ${free.has(sheaf) ? "" : "not "}in the free list`);
+        if (free.has(sheaf) !== (this.owner(sheaf) === 0))
+          violations.push(`sheaf ${sheaf} belongs to ${this.owner(sheaf)} and is ${free.has(sheaf) ? "" : "not "}in the free list`);
       }
     }
     return violations;

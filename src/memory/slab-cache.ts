@@ -48,7 +48,7 @@ export class SlabCache implements Cache {
   readonly #arena: ArenaLock;
   readonly #slot: Slot;
   readonly #sheaves: Sheaves;
-    readonly #mostSheaves: number;
+  readonly #mostSheaves: number;
   // For the common path: of caches whose objects are neither tracked nor coloured, the slabs' shape.
   readonly #isPlain: boolean;
   readonly #offsetMask: number;
@@ -68,7 +68,7 @@ export class SlabCache implements Cache {
     this.isTracked = slabs.isTracked;
     this.capacity = Math.max(2, Math.min(SHEAF_CAPACITY, Math.floor(MAGAZINE_WORDS / slabs.stride)));
     this.#mostSheaves = Math.max(1, Math.floor(DEPOT_WORDS / (slabs.stride * this.capacity)));
-    this.#isPlain = !slabs.isTracked && slabs.colours === 1;
+    this.#isPlain = !slabs.isTracked && slabs.colours === 1 && !slabs.isWatched;
     this.#offsetMask = slabs.offsetMask;
     this.#objects = slabs.objects;
     this.#side = slabs.side;
@@ -348,6 +348,10 @@ export class SlabCache implements Cache {
 
   recoverBlock(page: number): void {
     this.slabs.recoverSlab(page);
+  }
+
+  objects(page: number): Iterable<Address> {
+    return this.slabs.all(page);
   }
 
   live(page: number): Iterable<Address> {

@@ -35,7 +35,7 @@ import { type Address, field, type Order, PAGE_SHIFT, PAGE_WORDS } from "./addre
 import { InvalidAddressError } from "./errors.js";
 import { CacheFlag, cacheName, colourStep, Descriptor, type Geometry, readGeometry, SlabWord } from "./geometry.js";
 import type { Memory } from "./memory.js";
-import { type Pages } from "./pages.js";
+import type { Pages } from "./pages.js";
 
 /** Side word of a live object that is not tracked. */
 export const LIVE = -1;
@@ -46,6 +46,8 @@ export const NOT_LIVE = 0;
 export interface SlabHooks {
   /** Makes an object of a new slab ready, once. */
   construct?: ((object: Address) => void) | undefined;
+  /** Sees each object before its user has it, while it is still given back if the thread dies (debug mode). */
+  handOut?: ((object: Address) => void) | undefined;
   /** Gives back the pages of a slab after a grace period (typesafe caches). With the arena lock. */
   retirePages(page: number): void;
 }
@@ -65,6 +67,8 @@ export class Slabs implements Geometry {
   readonly colours: number;
   readonly flags: number;
   readonly isTracked: boolean;
+  /** Whether somebody sees each object that is handed out. */
+  readonly isWatched: boolean;
   readonly #memory: Memory;
   readonly #pages: Pages;
   readonly #hooks: SlabHooks;
@@ -92,6 +96,7 @@ export class Slabs implements Geometry {
     this.colours = geometry.colours;
     this.flags = geometry.flags;
     this.isTracked = (geometry.flags & CacheFlag.TRACKED) !== 0;
+    this.isWatched = hooks.handOut !== undefined;
     this.offsetMask = (PAGE_WORDS << this.order) - 1;
     // Exact for offsets below 2^15 (Granlund and Montgomery, "Division by Invariant Integers using Multiplication", PLDI 1994).
     this.shift = 15 + Math.ceil(Math.log2(this.stride));
@@ -156,6 +161,7 @@ export class Slabs implements Geometry {
 
   /** Give an object to its user. Of a tracked cache its side word becomes `tag`. */
   setLive(object: Address, tag: number): void {
+    this.#hooks.handOut?.(object);
     if (this.isTracked) {
       this.#memory.store(this.sideOf(object), tag);
       const index = this.indexOf(object);
@@ -339,18 +345,19 @@ export class Slabs implements Geometry {
     if (free > 0) this.#pages.push(this.#word(Descriptor.PARTIAL), page);
   }
 
-  *#all(page: number): Generator<Address> {
+  /** Every object of a slab. */
+  *all(page: number): Generator<Address> {
     for (let index = 0; index < this.capacity; index++) yield this.objectAt((page << PAGE_SHIFT) as Address, index);
   }
 
   /** Live objects of a slab; of a cache that is not tracked, while nobody else takes or gives any. */
   *live(page: number): Generator<Address> {
-    for (const object of this.#all(page)) if (this.isLive(object)) yield object;
+    for (const object of this.all(page)) if (this.isLive(object)) yield object;
   }
 
   /** Objects that are out of a slab and not live, likewise: in a magazine, a depot or in limbo. */
   *outNotLive(page: number): Generator<Address> {
-    for (const object of this.#all(page)) if (this.isOut(object) && !this.isLive(object)) yield object;
+    for (const object of this.all(page)) if (this.isOut(object) && !this.isLive(object)) yield object;
   }
 
   /** Violated invariants of one slab. */

@@ -1,0 +1,272 @@
+/**
+ * The guard of a debug arena: red zones and poison around and in what the allocators give out, and the reports of what happened to them (Linux
+ * mm/slub.c, SLUB_DEBUG, and its values).
+ *
+ *   live    | cc cc cc cc | the bytes that were asked for: 5a at first | cc cc .. | history LIVE
+ *   freed   | bb bb bb bb | 6b 6b 6b 6b ..                          a5 | bb bb .. | history FREED
+ *   a page  |               as an object, without zones but for what is beyond the bytes asked for
+ *
+ * Zones begin and end at words: who writes words may write the last one whole. Objects of caches with a constructor, or whose readers may look at
+ * freed ones (typesafeByRcu), are never poisoned.
+ *
+ * Law table
+ *   zones, poison   as the object; who looks at an object that is not its own loads them atomically, and believes them only if the
+ *                   history's version has not changed meanwhile
+ *   histories       see history.ts
+ */
+
+import { type Address, field, PAGE_SHIFT, PAGE_WORDS, wordsFor } from "./address.js";
+import { CallLog } from "./call-log.js";
+import { rawStack, trimStack } from "./call-site.js";
+import { LockTimeoutError } from "./errors.js";
+import { Histories, HistoryState, type Place, ZONE_WORDS } from "./history.js";
+import type { Layout } from "./layout.js";
+import type { Memory } from "./memory.js";
+import { historyText, type MemoryFault, type MemoryReport, type ObjectHistory, reportText } from "./memory-report.js";
+import { NAME_WORDS, type Slot, SlotWord } from "./slot.js";
+import { loadText } from "./text.js";
+import { tell, warn } from "./warn.js";
+
+/** Words of memory that was given out and not written. */
+export const FRESH = 0x5a5a5a5a;
+/** Words of freed memory, and the last of them: its last byte is 0xa5. */
+export const POISON = 0x6b6b6b6b;
+export const POISON_END: number = 0xa56b6b6b | 0;
+/** Words of the red zones of a live object, and of one that is not. */
+export const ZONE_ACTIVE: number = 0xcccccccc | 0;
+export const ZONE_INACTIVE: number = 0xbbbbbbbb | 0;
+
+/** Words of a right zone at most: a block of pages may be much larger than what was asked for. */
+const MOST_ZONE = 32;
+/** Bytes that a report shows. */
+const SHOWN = 16;
+/** Call sites that a thread remembers by their raw stacks. */
+const MOST_SITES = 10_000;
+
+/** An object, or a block of pages, as the guard sees it; in words. */
+export interface Extent {
+  readonly start: Address;
+  /** What may be used at most. */
+  readonly room: number;
+  /** Zones beside it. */
+  readonly zone: number;
+  readonly history: Address;
+  readonly isPoisoned: boolean;
+  readonly cache: string;
+}
+
+/** The extent of an object of a cache. */
+export function objectExtent(start: Address, room: number, isPoisoned: boolean, cache: string): Extent {
+  return { start, room, zone: ZONE_WORDS, history: field(start, room + ZONE_WORDS), isPoisoned, cache };
+}
+
+interface Damage {
+  readonly fault: MemoryFault;
+  /** In bytes from the start. */
+  readonly first: number;
+  readonly last: number;
+}
+
+/** One thread's guard. */
+export class Guard {
+  readonly histories: Histories;
+  readonly log: CallLog;
+  /** Bytes that kmalloc was asked for, while it takes an object; undefined else. */
+  asked: number | undefined;
+  onReport: ((report: MemoryReport) => void) | undefined;
+  warns = true;
+  /** Reports made. */
+  reports = 0;
+  /** Runs with the arena lock; set by the heap. */
+  withArenaLock: <T>(fn: () => T) => T = (fn) => fn();
+  readonly #memory: Memory;
+  readonly #slot: Slot;
+  readonly #sites = new Map<string, number>();
+  readonly #queue: MemoryReport[] = [];
+  #nameHash = 0;
+  #name = 0;
+
+  constructor(memory: Memory, layout: Layout, slot: Slot) {
+    this.#memory = memory;
+    this.#slot = slot;
+    this.log = new CallLog(memory, layout);
+    this.histories = new Histories(memory, layout, this.log);
+  }
+
+  // Who and where -------------------------------------------------------------------------------------
+
+  /** The place that is running, and this thread's name. Without the arena lock, which it may take. */
+  here(): Place {
+    const raw = rawStack();
+    let site = this.#sites.get(raw);
+    if (site === undefined) {
+      site = this.#keep(trimStack(raw));
+      if (this.#sites.size >= MOST_SITES) this.#sites.clear();
+      if (site !== 0) this.#sites.set(raw, site);
+    }
+    return { site, name: this.#nameNow() };
+  }
+
+  #nameNow(): number {
+    const at = field(this.#slot.address, SlotWord.NAME);
+    let hash = 0;
+    for (let word = 0; word < NAME_WORDS; word++) hash = (Math.imul(hash, 31) + this.#memory.load(field(at, word))) | 0;
+    if (hash !== this.#nameHash) {
+      this.#nameHash = hash;
+      const name = loadText(this.#memory, at, NAME_WORDS);
+      this.#name = name === "" ? 0 : this.#keep(name);
+    }
+    return this.#name;
+  }
+
+  #keep(text: string): number {
+    try {
+      return this.log.find(text) ?? this.withArenaLock(() => this.log.keep(text)) ?? 0;
+    } catch (error) {
+      if (error instanceof LockTimeoutError) return 0; // not known, rather than in the way of what is being done
+      throw error;
+    }
+  }
+
+  // Give out, take back ---------------------------------------------------------------------------------
+
+  #rightZone({ start, room, zone, history }: Extent): { at: Address; words: number } {
+    const from = this.#words(history, room);
+    return { at: field(start, from), words: Math.min(MOST_ZONE, room + zone - from) };
+  }
+
+  /** Words that were asked for; not more than there are, whatever has become of the history. */
+  #words(history: Address, room: number): number {
+    const words = Math.max(1, wordsFor(this.histories.bytes(history)));
+    return words <= room ? words : room;
+  }
+
+  /** Make an object ready for its user. */
+  open(extent: Extent, bytes: number, place: Place): void {
+    const memory = this.#memory;
+    const { start, zone, history } = extent;
+    this.histories.enter(history, HistoryState.CHANGING);
+    this.histories.taken(history, bytes, this.#slot.thread, place);
+    if (extent.isPoisoned) memory.fill(start, this.#words(history, extent.room), FRESH);
+    memory.fill((start - zone) as Address, zone, ZONE_ACTIVE);
+    const right = this.#rightZone(extent);
+    memory.fill(right.at, right.words, ZONE_ACTIVE);
+    this.histories.enter(history, HistoryState.LIVE);
+  }
+
+  /** Note who gives an object back. */
+  given(extent: Extent, place: Place): void {
+    this.histories.given(extent.history, this.#slot.thread, place);
+  }
+
+  /** Make an object unusable: whoever still writes to it is found out. */
+  close({ start, room, zone, history, isPoisoned }: Extent): void {
+    const memory = this.#memory;
+    this.histories.enter(history, HistoryState.CHANGING);
+    if (isPoisoned) {
+      memory.fill(start, room - 1, POISON);
+      memory.write(field(start, room - 1), POISON_END);
+    }
+    memory.fill((start - zone) as Address, zone, ZONE_INACTIVE);
+    memory.fill(field(start, room), zone, ZONE_INACTIVE);
+    this.histories.enter(history, HistoryState.FREED);
+  }
+
+  // Examine ---------------------------------------------------------------------------------------------
+
+  /** What is wrong with an object, told only if nobody changed it meanwhile. */
+  #damages(extent: Extent): Damage[] {
+    const { start, room, zone, history, isPoisoned } = extent;
+    const word = this.histories.word(history);
+    const state = this.histories.state(history);
+    if (state !== HistoryState.LIVE && state !== HistoryState.FREED) return [];
+    const damages: Damage[] = [];
+    const look = (fault: MemoryFault, at: number, words: number, expected: (word: number) => number): void => {
+      let first: number | undefined;
+      let last = 0;
+      for (let i = at; i < at + words; i++) {
+        let differs = this.#memory.load(field(start, i)) ^ expected(i);
+        for (let byte = 4 * i; differs !== 0; byte++, differs >>>= 8) {
+          if ((differs & 0xff) === 0) continue;
+          first ??= byte;
+          last = byte;
+        }
+      }
+      if (first !== undefined) damages.push({ fault, first, last });
+    };
+    const value = state === HistoryState.LIVE ? ZONE_ACTIVE : ZONE_INACTIVE;
+    look("red-zone-left", -zone, zone, () => value);
+    if (state === HistoryState.LIVE) {
+      const right = this.#rightZone(extent);
+      look("red-zone-right", right.at - start, right.words, () => value);
+    } else {
+      if (isPoisoned) look("write-after-free", 0, room, (i) => (i === room - 1 ? POISON_END : POISON));
+      look("red-zone-right", room, zone, () => value);
+    }
+    return this.histories.word(history) === word ? damages : [];
+  }
+
+  /** Reports of what is wrong with an object. */
+  examine(extent: Extent, during: string): MemoryReport[] {
+    const damages = this.#damages(extent);
+    if (damages.length === 0) return [];
+    return damages.map(({ fault, first, last }) => this.reportOf(extent, fault, first, last - first + 1, during));
+  }
+
+  /** As `examine`, for `flush` to tell. Gives whether anything is wrong. */
+  inspect(extent: Extent, during: string): boolean {
+    const reports = this.examine(extent, during);
+    this.#queue.push(...reports);
+    return reports.length > 0;
+  }
+
+  /** A report. */
+  reportOf(extent: Extent, fault: MemoryFault, offset: number, bytes: number, during: string): MemoryReport {
+    const found: number[] = [];
+    for (let byte = offset; byte < offset + Math.min(bytes, SHOWN); byte++)
+      found.push((this.#memory.load(field(extent.start, byte >> 2)) >>> (8 * (byte & 3))) & 0xff);
+    const report = { fault, object: this.describe(extent), offset, bytes, found, during, thread: this.#slot.thread };
+    return { ...report, message: reportText(report) };
+  }
+
+  /** What is known of an object. */
+  describe({ start, history, cache }: Extent): ObjectHistory {
+    const { histories } = this;
+    const state = histories.state(history);
+    return {
+      address: start,
+      bytes: histories.bytes(history),
+      cache,
+      state: state === HistoryState.LIVE ? "live" : state === HistoryState.FREED ? "freed" : "changing",
+      allocated: histories.takenBy(history),
+      freed: histories.givenBy(history),
+    };
+  }
+
+  /** For an error's message. */
+  textOf(extent: Extent): string {
+    return `\n${historyText(this.describe(extent))}`;
+  }
+
+  // Report ----------------------------------------------------------------------------------------------
+
+  /** Tell `report` at the next `flush`. */
+  queue(report: MemoryReport): void {
+    this.#queue.push(report);
+  }
+
+  /** Tell what was found. Without the arena lock: a listener may allocate. */
+  flush(): void {
+    for (let report = this.#queue.shift(); report !== undefined; report = this.#queue.shift()) {
+      this.reports++;
+      if (this.warns) warn(report.message, "QuiesceMemoryWarning");
+      tell(this.onReport, report);
+    }
+  }
+}
+
+/** A page by itself, as the page allocator has it. */
+export function pageExtent(histories: Histories, page: number, order = 0): Extent {
+  const start = (page << PAGE_SHIFT) as Address;
+  return { start, room: PAGE_WORDS << order, zone: 0, history: histories.ofPage(page), isPoisoned: true, cache: "pages" };
+}

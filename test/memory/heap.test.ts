@@ -9,6 +9,7 @@ import { type Address, field, NULL, PAGE_BYTES } from "../../src/memory/address.
 import type { Arena } from "../../src/memory/arena.js";
 import { DoubleFreeError, InvalidAddressError, InvalidSizeError, TooManyCachesError } from "../../src/memory/errors.js";
 import { KMALLOC_BYTES, MAX_KMALLOC_BYTES } from "../../src/memory/heap.js";
+import type { ArenaOptions } from "../../src/memory/layout.js";
 import { audit } from "../support/audit.js";
 import { World } from "../support/world.js";
 
@@ -41,10 +42,10 @@ const sequences = fc.array(
   { maxLength: 120, size: "max" },
 );
 
-test("against a model of live objects: none overlap, all aligned and whole, and all comes back, by two threads", () => {
+function agreesWithModel(options: ArenaOptions): void {
   fc.assert(
     fc.property(sequences, (sequence) => {
-      const world = new World(300);
+      const world = new World(300, options);
       const empty = audit(world);
       // Two threads take turns, so that each also frees what the other took.
       const arenas = [world.arena(1), world.arena(2)] as const;
@@ -91,12 +92,19 @@ test("against a model of live objects: none overlap, all aligned and whole, and 
       assert.deepEqual(arenas[0].check(), []);
       for (const address of live.keys()) arenas[0].heap.kfree(address);
       for (const arena of arenas) for (let segment = 0; segment < 4; segment++) ownLimbo(arena.heap).release(segment);
-      for (const arena of arenas) arena.detach();
+      for (const arena of arenas) {
+        arena.detach();
+        assert.equal(arena.heap.debug?.reports ?? 0, 0);
+      }
       assert.deepEqual(audit(world), empty);
     }),
     { seed: seedOf("heap"), numRuns: 100 },
   );
-});
+}
+
+const AGREES = "against a model of live objects: none overlap, all aligned and whole, and all comes back, by two threads";
+test(AGREES, () => agreesWithModel({}));
+test(`${AGREES}; and a debug arena reports nothing`, () => agreesWithModel({ debugMemory: true }));
 
 test("nothing is a size too: each time another block, that can be freed", () => {
   const { heap } = new World().arena(1);

@@ -20,7 +20,7 @@ import { CallLog } from "./call-log.js";
 import { rawStack, trimStack } from "./call-site.js";
 import { LockTimeoutError } from "./errors.js";
 import { Histories, HistoryState, type Place, ZONE_WORDS } from "./history.js";
-import type { Layout } from "./layout.js";
+import { Header, type Layout } from "./layout.js";
 import type { Memory } from "./memory.js";
 import { historyText, type MemoryFault, type MemoryReport, type ObjectHistory, reportText } from "./memory-report.js";
 import { NAME_WORDS, type Slot, SlotWord } from "./slot.js";
@@ -95,7 +95,7 @@ export class Guard {
 
   // Who and where -------------------------------------------------------------------------------------
 
-  /** The place that is running, and this thread's name. Without the arena lock, which it may take. */
+  /** The place that is running, and this thread's name. It may take the arena lock. */
   here(): Place {
     const raw = rawStack();
     let site = this.#sites.get(raw);
@@ -119,9 +119,14 @@ export class Guard {
     return this.#name;
   }
 
+  // A reaper retires, with the lock, what the dead thread was retiring.
+  get #isLocked(): boolean {
+    return this.#slot.hasNoted(Header.ARENA_LOCK);
+  }
+
   #keep(text: string): number {
     try {
-      return this.log.find(text) ?? this.withArenaLock(() => this.log.keep(text)) ?? 0;
+      return this.log.find(text) ?? (this.#isLocked ? this.log.keep(text) : this.withArenaLock(() => this.log.keep(text))) ?? 0;
     } catch (error) {
       if (error instanceof LockTimeoutError) return 0; // not known, rather than in the way of what is being done
       throw error;
@@ -255,8 +260,9 @@ export class Guard {
     this.#queue.push(report);
   }
 
-  /** Tell what was found. Without the arena lock: a listener may allocate. */
+  /** Tell what was found; with the arena lock held, later: a listener may allocate. */
   flush(): void {
+    if (this.#queue.length === 0 || this.#isLocked) return;
     for (let report = this.#queue.shift(); report !== undefined; report = this.#queue.shift()) {
       this.reports++;
       if (this.warns) warn(report.message, "QuiesceMemoryWarning");

@@ -181,7 +181,11 @@ const corruptions: readonly { name: string; says: RegExp; corrupt(s: Sound): voi
       arena.memory.write(lastEntry(magazine, 1), arena.memory.read(lastEntry(magazine, 2)));
     },
   },
-  { name: "limbo: its sheaves lost", says: /objects are in it, it counts/, corrupt: ({ arena }) => arena.memory.write(field(ownLimbo(arena.heap).record, RecordWord.LIMBO + 1), 0) },
+  {
+    name: "limbo: its sheaves lost",
+    says: /objects are in it, it counts/,
+    corrupt: ({ arena }) => arena.memory.write(field(ownLimbo(arena.heap).record, RecordWord.LIMBO + 1), 0),
+  },
   {
     name: "partial list: a slab missing",
     says: /not in the partial list/,

@@ -7,8 +7,8 @@ import { ownLimbo, retireInto } from "../../check/support/limbo.js";
 import { seedOf } from "../../check/support/seed.js";
 import { type Address, MAX_ORDER, NULL, type Order, PAGE_BYTES, PAGE_WORDS } from "../../src/memory/address.js";
 import type { Arena } from "../../src/memory/arena.js";
-import type { Heap } from "../../src/memory/heap.js";
 import { DoubleFreeError, InvalidAddressError, InvalidSizeError } from "../../src/memory/errors.js";
+import type { Heap } from "../../src/memory/heap.js";
 import { PageKind } from "../../src/memory/pages.js";
 import { World } from "../support/world.js";
 

@@ -95,15 +95,25 @@ export class DebugCache implements Cache, Quarantined {
   // Users --------------------------------------------------------------------------------------------------
 
   alloc(tag?: number): Address {
-    this.#place = this.#guard.here();
+    this.#guard.begin();
     try {
+      this.#place = this.#guard.here();
       return this.#inner.alloc(tag);
     } finally {
-      this.#guard.flush();
+      this.#guard.end();
     }
   }
 
   free(object: Address): void {
+    this.#guard.begin();
+    try {
+      this.#free(object);
+    } finally {
+      this.#guard.end();
+    }
+  }
+
+  #free(object: Address): void {
     this.checkAddress(object);
     if (!this.#inner.isLive(object)) throw this.#arena.doubleFree(object, "free");
     const place = this.#guard.here();
@@ -115,7 +125,6 @@ export class DebugCache implements Cache, Quarantined {
     this.#guard.close(extent);
     if (sheaf === NULL) this.#inner.free(object);
     else this.#putIn(sheaf, object);
-    this.#guard.flush();
   }
 
   #putIn(sheaf: Address, object: Address): void {
@@ -181,6 +190,7 @@ export class DebugCache implements Cache, Quarantined {
     const extent = this.extentOf(object);
     this.#guard.inspect(extent, "retire");
     this.#guard.given(extent, place);
+    this.#guard.flushSoon(); // limbo is not done with it
     return true;
   }
 

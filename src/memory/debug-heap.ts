@@ -81,28 +81,38 @@ export class DebugHeap extends Heap implements DebugArena {
 
   override kmalloc(bytes: number, tag = 0): Address {
     if (!Number.isInteger(bytes) || bytes < 0) throw new InvalidSizeError("the size", bytes, "a whole number of bytes, not negative");
+    this.guard.begin();
     this.guard.asked = bytes;
     try {
       return super.kmalloc(bytes, tag);
     } finally {
       this.guard.asked = undefined;
+      this.guard.end();
     }
   }
 
   override allocPages(order: Order, tag = 0): Address {
-    const place = this.guard.here();
-    const address = super.allocPages(order, tag);
-    if (address !== 0) this.#openBlock(address, this.guard.asked ?? PAGE_BYTES << order, place);
-    this.guard.flush();
-    return address;
+    this.guard.begin();
+    try {
+      const place = this.guard.here();
+      const address = super.allocPages(order, tag);
+      if (address !== 0) this.#openBlock(address, this.guard.asked ?? PAGE_BYTES << order, place);
+      return address;
+    } finally {
+      this.guard.end();
+    }
   }
 
   override allocPagesBulk(count: number, tag = 0): Address[] | undefined {
-    const place = this.guard.here();
-    const addresses = super.allocPagesBulk(count, tag);
-    for (const address of addresses ?? []) this.#openBlock(address, PAGE_BYTES, place);
-    this.guard.flush();
-    return addresses;
+    this.guard.begin();
+    try {
+      const place = this.guard.here();
+      const addresses = super.allocPagesBulk(count, tag);
+      for (const address of addresses ?? []) this.#openBlock(address, PAGE_BYTES, place);
+      return addresses;
+    } finally {
+      this.guard.end();
+    }
   }
 
   #openBlock(address: Address, bytes: number, place: Place): void {
@@ -127,13 +137,14 @@ export class DebugHeap extends Heap implements DebugArena {
 
   override freePages(address: Address): void {
     const page = address >>> PAGE_SHIFT;
+    this.guard.begin();
     try {
       if (this.#isHandedOut(address)) this.#closeBlock(address);
       super.freePages(address);
     } catch (error) {
       throw error instanceof DoubleFreeError ? this.doubleFree((page << PAGE_SHIFT) as Address, "free") : error;
     } finally {
-      this.guard.flush();
+      this.guard.end();
     }
   }
 
@@ -162,6 +173,7 @@ export class DebugHeap extends Heap implements DebugArena {
     if (!super.clearLive(address)) return false;
     this.#examineBlock(address, "retire");
     this.guard.given(this.blockExtent(address), place);
+    this.guard.flushSoon();
     return true;
   }
 

@@ -83,6 +83,7 @@ export class Guard {
   readonly #slot: Slot;
   readonly #sites = new Map<string, number>();
   readonly #queue: MemoryReport[] = [];
+  #depth = 0;
   #nameHash = 0;
   #name = 0;
 
@@ -260,9 +261,23 @@ export class Guard {
     this.#queue.push(report);
   }
 
-  /** Tell what was found; with the arena lock held, later: a listener may allocate. */
+  /** An operation of the allocators begins, and ends: in between nobody is told anything, for a listener may allocate itself. */
+  begin(): void {
+    this.#depth++;
+  }
+  end(): void {
+    this.#depth--;
+    this.flush();
+  }
+
+  /** Tell what was found in the middle of what others do: once that is over. */
+  flushSoon(): void {
+    if (this.#queue.length > 0) queueMicrotask(() => this.flush());
+  }
+
+  /** Tell what was found, unless an operation is under way or the arena lock is held. */
   flush(): void {
-    if (this.#queue.length === 0 || this.#isLocked) return;
+    if (this.#queue.length === 0 || this.#depth > 0 || this.#isLocked) return;
     for (let report = this.#queue.shift(); report !== undefined; report = this.#queue.shift()) {
       this.reports++;
       if (this.warns) warn(report.message, "QuiesceMemoryWarning");

@@ -16,6 +16,7 @@ import { Arena, attachedThreads, createArena } from "../memory/arena.js";
 import { ClosedError, LockTimeoutError } from "../memory/errors.js";
 import { type ArenaOptions, arenaId, openLayout } from "../memory/layout.js";
 import { SharedMemory } from "../memory/memory.js";
+import type { MemoryReport } from "../memory/memory-report.js";
 import { liveThreads, SlotWord, saysItHoldsLiveness } from "../memory/slot.js";
 import { Domain, type DomainOptions } from "../rcu/domain.js";
 import type { FlavorName } from "../rcu/flavors/flavor.js";
@@ -40,6 +41,8 @@ export interface SharedHandle {
 export interface AttachOptions extends DomainOptions {
   /** A name for this thread, for reports. */
   readonly name?: string;
+  /** Of a memory made with `debugMemory`: told of each damage that this thread finds, besides the process warning. */
+  readonly onMemoryReport?: (report: MemoryReport) => void;
 }
 
 /** How to make a shared memory. */
@@ -58,6 +61,11 @@ export interface SharedOptions extends AttachOptions {
   readonly fanOut?: number;
   /** Check all context rules, and keep the stack where each section began. Slower; for all threads. */
   readonly debug?: boolean;
+  /**
+   * The allocators check their users: red zones, poison, quarantine, and where each object was allocated and freed (docs/debug.md). Much slower, and more
+   * memory for each object; for all threads. Not part of `debug`, which costs far less.
+   */
+  readonly debugMemory?: boolean;
   /** About where grace-period sequences begin, a whole number; for tests of the wrap. */
   readonly firstSequence?: number;
 }
@@ -122,10 +130,11 @@ export class Shared {
   readonly #deadSince = new Map<number, number>();
   #closed = false;
 
-  private constructor(buffer: SharedArrayBuffer, memory: SharedMemory, { name, ...options }: AttachOptions) {
+  private constructor(buffer: SharedArrayBuffer, memory: SharedMemory, { name, onMemoryReport, ...options }: AttachOptions) {
     if (name !== undefined && typeof name !== "string") throw new HandleError("ERR_THREAD_NAME", `a thread's name is text; got ${String(name)}.`);
     this.handle = { buffer };
     const arena = new Arena(memory, threadNumber(memory));
+    if (arena.heap.debug !== undefined) arena.heap.debug.onReport = onMemoryReport;
     try {
       this.domain = new Domain(arena, options);
     } catch (error) {
@@ -148,10 +157,10 @@ export class Shared {
    * @throws ArenaOptionsError
    */
   static create(options: SharedOptions): Shared {
-    const { bytes, slots, caches, domains, flavor, fanOut, debug = false, firstSequence = FIRST_SEQUENCE, ...attach } = options;
+    const { bytes, slots, caches, domains, flavor, fanOut, debug = false, debugMemory = false, firstSequence = FIRST_SEQUENCE, ...attach } = options;
     const given = { ...(slots !== undefined && { slots }), ...(caches !== undefined && { caches }), ...(domains !== undefined && { domains }) };
     const format = { ...(flavor !== undefined && { flavor }), ...(fanOut !== undefined && { fanOut }), sequence: firstSequence };
-    const arenaOptions: ArenaOptions = { ...given, debugWords: debug ? ORIGIN_WORDS : 0, rootWords: rcuWords(given, format) + DIRECTORY_WORDS };
+    const arenaOptions: ArenaOptions = { ...given, debugMemory, debugWords: debug ? ORIGIN_WORDS : 0, rootWords: rcuWords(given, format) + DIRECTORY_WORDS };
     const buffer = createArena(bytes, arenaOptions);
     const memory = new SharedMemory(buffer);
     formatDomain(memory, openLayout(memory), 0, format);

@@ -19,7 +19,7 @@ import type { Layout } from "./layout.js";
 import type { Memory } from "./memory.js";
 
 /** Bytes of a text that are kept. */
-const MOST_BYTES = 1020;
+const MOST_BYTES = 1532;
 
 /** One thread's view of the log. */
 export class CallLog {

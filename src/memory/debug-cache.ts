@@ -188,7 +188,7 @@ export class DebugCache implements Cache, Quarantined {
     const place = this.#guard.here();
     if (!this.#inner.retire(object, side)) return false;
     const extent = this.extentOf(object);
-    this.#guard.inspect(extent, "retire");
+    this.#guard.inspectLive(extent, "retire");
     this.#guard.given(extent, place);
     this.#guard.flushSoon(); // limbo is not done with it
     return true;

@@ -164,7 +164,7 @@ export class DebugHeap extends Heap implements DebugArena {
 
   #examineBlock(address: Address, during: string): void {
     const extent = this.blockExtent(address);
-    if (this.guard.histories.state(extent.history) === HistoryState.LIVE) this.guard.inspect(extent, during);
+    if (this.guard.histories.state(extent.history) === HistoryState.LIVE) this.guard.inspectLive(extent, during);
   }
 
   override clearLive(address: Address): boolean {

@@ -150,14 +150,23 @@ export class Guard {
   /** Make an object ready for its user. */
   open(extent: Extent, bytes: number, place: Place): void {
     const memory = this.#memory;
-    const { start, zone, history } = extent;
+    const { start, history } = extent;
     this.histories.enter(history, HistoryState.CHANGING);
     this.histories.taken(history, bytes, this.#slot.thread, place);
     if (extent.isPoisoned) memory.fill(start, this.#words(history, extent.room), FRESH);
-    memory.fill((start - zone) as Address, zone, ZONE_ACTIVE);
-    const right = this.#rightZone(extent);
-    memory.fill(right.at, right.words, ZONE_ACTIVE);
+    this.#fence(extent);
     this.histories.enter(history, HistoryState.LIVE);
+  }
+
+  #fence(extent: Extent): void {
+    this.#memory.fill((extent.start - extent.zone) as Address, extent.zone, ZONE_ACTIVE);
+    const right = this.#rightZone(extent);
+    this.#memory.fill(right.at, right.words, ZONE_ACTIVE);
+  }
+
+  /** Of a live object whose damage was told: mend its zones, so that it is told once. */
+  inspectLive(extent: Extent, during: string): void {
+    if (this.inspect(extent, during)) this.#fence(extent);
   }
 
   /** Note who gives an object back. */

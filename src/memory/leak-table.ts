@@ -4,6 +4,7 @@
  * Law table: this file owns no word.
  */
 
+import { callerIn } from "./call-site.js";
 import type { Leak } from "./memory-report.js";
 
 const ago = (milliseconds: number): string => (milliseconds < 1000 ? `${milliseconds} ms` : `${(milliseconds / 1000).toFixed(1)} s`);
@@ -15,10 +16,10 @@ const cells = ({ bytes, objects, cache, tag, thread, name, isGone, oldest, stack
   String(tag),
   thread < 0 ? "?" : `${thread}${name === "" ? "" : ` ${name}`}${isGone ? " (gone)" : ""}`,
   ago(oldest),
-  stack?.split("\n")[0]?.trim() ?? "not known",
+  stack === undefined ? "not known" : callerIn(stack),
 ];
 
-/** Rows of leaks, most bytes first, under a heading; the first line of each stack. */
+/** Rows of leaks, most bytes first, under a heading; of each stack the line that calls this library. */
 export function leakTable(leaks: readonly Leak[]): string {
   if (leaks.length === 0) return "no live objects";
   const rows = [["bytes", "objects", "cache", "tag", "thread", "oldest", "allocated"], ...leaks.map(cells)];

@@ -170,7 +170,7 @@ test("a second free or retirement is refused, and tells who allocated and who fr
     const object = takeHere(heap, bytes);
     freeHere(heap, object);
     for (const again of [() => heap.kfree(object), () => retireInto(heap, 0, object)]) {
-      assert.throws(again, (error: unknown) => error instanceof DoubleFreeError && /allocated[^]*takeHere[^]*freed[^]*freeHere/.test(error.message));
+      assert.throws(again, (error: unknown) => error instanceof DoubleFreeError && /allocated[\s\S]*takeHere[\s\S]*freed[\s\S]*freeHere/.test(error.message));
     }
     const retired = takeHere(heap, bytes);
     retireInto(heap, 0, retired);
@@ -193,7 +193,7 @@ test("a free of another size, of an inner address, to another cache is refused, 
   const object = takeHere(heap, 100);
   assert.throws(
     () => heap.kfree(field(object, 2)),
-    (error: unknown) => error instanceof InvalidAddressError && /begins 8 bytes before it, at \d+\.[^]*takeHere/.test(error.message),
+    (error: unknown) => error instanceof InvalidAddressError && /begins 8 bytes before it, at \d+\.[\s\S]*takeHere/.test(error.message),
   );
   const [a = 0, b = 0] = [heap.createCache("cats", 64), heap.createCache("dogs", 64)];
   const cat = heap.cache(a).alloc();
@@ -221,14 +221,14 @@ test("reads: of words never written, of what was freed, of what lies beside; eac
   assert.deepEqual(reported(), []);
   memory.load(field(object, 5));
   memory.read(field(object, 7));
-  assert.match(only(reported(), "uninitialised-read", 20, 4, "read").message, /read of a word that was never written[^]*takeHere/);
+  assert.match(only(reported(), "uninitialised-read", 20, 4, "read").message, /read of a word that was never written[\s\S]*takeHere/);
   memory.read(field(object, 10));
   only(reported(), "out-of-bounds-read", 40, 4, "read");
   memory.read(field(object, -1));
   freeHere(heap, object);
   memory.read(field(object, 3));
   memory.read(field(object, 9));
-  assert.match(only(reported(), "read-after-free", 12, 4, "read").message, /read after free[^]*freeHere/);
+  assert.match(only(reported(), "read-after-free", 12, 4, "read").message, /read after free[\s\S]*freeHere/);
   // Values that only look like poison are nobody's business outside objects.
   memory.read(arena.layout.callLog);
 });

@@ -41,6 +41,12 @@ export class DebugTools implements MemoryDebug {
   set warns(warns: boolean) {
     this.#heap.guard.warns = warns;
   }
+  get stacks(): boolean {
+    return this.#heap.guard.stacks;
+  }
+  set stacks(stacks: boolean) {
+    this.#heap.guard.stacks = stacks;
+  }
   get reports(): number {
     return this.#heap.guard.reports;
   }

@@ -75,6 +75,8 @@ export class Guard {
   asked: number | undefined;
   onReport: ((report: MemoryReport) => void) | undefined;
   warns = true;
+  /** Whether stacks are kept; they are most of what debug mode costs. */
+  stacks = true;
   /** Reports made. */
   reports = 0;
   /** Runs with the arena lock; set by the heap. */
@@ -98,6 +100,7 @@ export class Guard {
 
   /** The place that is running, and this thread's name. It may take the arena lock. */
   here(): Place {
+    if (!this.stacks) return { site: 0, name: this.#nameNow() };
     const raw = rawStack();
     let site = this.#sites.get(raw);
     if (site === undefined) {

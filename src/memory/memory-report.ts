@@ -14,7 +14,7 @@ export interface Origin {
   readonly name: string;
   /** How long ago, in ms. */
   readonly ago: number;
-  /** The stack; undefined when it is not known (the call log was full). */
+  /** The stack; undefined when it was not kept (`stacks`), or the call log was full. */
   readonly stack: string | undefined;
 }
 
@@ -93,6 +93,8 @@ export interface MemoryDebug {
   onReport: ((report: MemoryReport) => void) | undefined;
   /** Whether each report is a process warning too; default true. */
   warns: boolean;
+  /** Whether this thread keeps the stack of each call; most of what debug mode costs. Default true. */
+  stacks: boolean;
   /** Reports made in this thread. */
   readonly reports: number;
   /** Bytes that this thread keeps back before they are used anew, at most; 0 for none. Default a 64th of the arena, at most 1 MiB. */
@@ -112,7 +114,7 @@ export interface MemoryDebug {
 }
 
 const origin = (what: string, { thread, name, ago, stack }: Origin): string =>
-  `${what} ${ago} ms ago by thread ${thread}${name === "" ? "" : ` "${name}"`}${stack === undefined ? " (place not known: the call log is full)" : ` at\n${stack}`}`;
+  `${what} ${ago} ms ago by thread ${thread}${name === "" ? "" : ` "${name}"`}${stack === undefined ? " (place not kept)" : ` at\n${stack}`}`;
 
 /** Where an object came from, in lines. */
 export function historyText({ allocated, freed, state }: ObjectHistory): string {

@@ -344,13 +344,16 @@ test("quarantine keeps freed objects from being used anew, up to its limit, and 
   assert.deepEqual(audit(world), empty);
 });
 
-test("when the call log is full, places are not known, and all else goes on", () => {
+test("without stacks, or when the call log is full, places are not known, and all else goes on", () => {
   const { arena, heap, world, debug, reported } = debugArena();
+  debug.stacks = false;
+  assert.equal(debug.historyOf(takeHere(heap, 64))?.allocated?.stack, undefined);
+  debug.stacks = true;
   world.memory.store(arena.layout.callLog, arena.layout.callLog + arena.layout.callLogWords - 2);
   const object = takeHere(heap, 64);
   world.memory.write(field(object, 16), 0);
   freeHere(heap, object);
-  assert.match(only(reported(), "red-zone-right", 64, 4, "free").message, /allocated \d+ ms ago by thread 1 \(place not known: the call log is full\)/);
+  assert.match(only(reported(), "red-zone-right", 64, 4, "free").message, /allocated \d+ ms ago by thread 1 \(place not kept\)/);
   assert.equal(debug.historyOf(object)?.state, "freed");
 });
 

@@ -7,7 +7,7 @@
  *
  * What its users do wrong is refused by an error that tells the object's history; what they have damaged is reported.
  *
- * Law table: this file owns no word; see guard.ts, sheaf.ts.
+ * Law table: this file owns no word; see poison.ts, sheaf.ts.
  *
  * Where the thread may die, and what is left:
  *   alloc   in `handOut`: the object is still in its magazine, and is put back (putBack poisons what is not)
@@ -18,11 +18,12 @@ import { type Address, field, NULL, PAGE_SHIFT } from "./address.js";
 import type { Cache, CacheInfo } from "./cache.js";
 import { InvalidAddressError, WrongCacheError } from "./errors.js";
 import { CacheFlag, cacheName, Descriptor, descriptorAt, readGeometry } from "./geometry.js";
-import { type Extent, type Guard, objectExtent } from "./guard.js";
+import type { Guard } from "./guard.js";
 import { HistoryState, type Place, ZONE_WORDS } from "./history.js";
 import type { Layout } from "./layout.js";
 import type { Memory } from "./memory.js";
 import type { MemoryReport } from "./memory-report.js";
+import { type Extent, objectExtent } from "./poison.js";
 import type { Quarantine, Quarantined } from "./quarantine.js";
 import { countWord, lastEntry, type Sheaves } from "./sheaf.js";
 import { NOT_LIVE } from "./slab.js";

@@ -4,19 +4,20 @@
  * Every page has a history in a table of its own. A block that was handed out has it at its first page; when it is given back, each of its pages keeps a copy,
  * since they go their own ways.
  *
- * Law table: see guard.ts. Poison of a free page is written, and looked at, by the arena lock's holder, or by whoever has the page.
+ * Law table: see poison.ts. Poison of a free page is written, and looked at, by the arena lock's holder, or by whoever has the page.
  *
  * Where the thread may die: a page becomes FREED in its history only when it is poisoned whole, and CHANGING before anyone writes to it. A block is
  * poisoned after the page table says that it is free, since until then it may be a slab that recovery reads.
  */
 
 import type { Order } from "./address.js";
-import { type Guard, pageExtent } from "./guard.js";
+import type { Guard } from "./guard.js";
 import { HistoryState } from "./history.js";
 import type { Layout } from "./layout.js";
 import type { Memory } from "./memory.js";
 import type { MemoryReport } from "./memory-report.js";
 import { PageKind, Pages } from "./pages.js";
+import { pageExtent } from "./poison.js";
 
 /** The page allocator, guarded. */
 export class DebugPages extends Pages {

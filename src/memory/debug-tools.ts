@@ -7,11 +7,12 @@
 import { type Address, field, PAGE_SHIFT, wordsFor } from "./address.js";
 import type { DebugCache } from "./debug-cache.js";
 import type { DebugPages } from "./debug-pages.js";
-import { type Extent, FRESH, type Guard, pageExtent } from "./guard.js";
+import type { Guard } from "./guard.js";
 import { type Heap, isTagged } from "./heap.js";
 import { leakTable } from "./leak-table.js";
 import type { Leak, LeakOptions, MemoryDebug, MemoryReport, ObjectHistory } from "./memory-report.js";
 import { PageKind } from "./pages.js";
+import { type Extent, FRESH, pageExtent } from "./poison.js";
 import type { Quarantine } from "./quarantine.js";
 import { liveThreads } from "./slot.js";
 

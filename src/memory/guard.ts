@@ -1,71 +1,27 @@
 /**
- * The guard of a debug arena: red zones and poison around and in what the allocators give out, and the reports of what happened to them (Linux
- * mm/slub.c, SLUB_DEBUG, and its values).
+ * The guard of a debug arena: makes objects ready for their users and unusable after them, looks at what has become of them, and reports it (Linux
+ * mm/slub.c, SLUB_DEBUG). What stands where: poison.ts.
  *
- *   live    | cc cc cc cc | the bytes that were asked for: 5a at first | cc cc .. | history LIVE
- *   freed   | bb bb bb bb | 6b 6b 6b 6b ..                          a5 | bb bb .. | history FREED
- *   a page  |               as an object, without zones but for what is beyond the bytes asked for
- *
- * Zones begin and end at words: who writes words may write the last one whole. Objects of caches with a constructor, or whose readers may look at
- * freed ones (typesafeByRcu), are never poisoned.
- *
- * Law table
- *   zones, poison   as the object; who looks at an object that is not its own loads them atomically, and believes them only if the
- *                   history's version has not changed meanwhile
- *   histories       see history.ts
+ * Law table: this file owns no word; see poison.ts, history.ts.
  */
 
-import { type Address, field, PAGE_SHIFT, PAGE_WORDS, wordsFor } from "./address.js";
+import { type Address, field } from "./address.js";
 import { CallLog } from "./call-log.js";
 import { rawStack, trimStack } from "./call-site.js";
 import { LockTimeoutError } from "./errors.js";
-import { Histories, HistoryState, type Place, ZONE_WORDS } from "./history.js";
+import { Histories, HistoryState, type Place } from "./history.js";
 import { Header, type Layout } from "./layout.js";
 import type { Memory } from "./memory.js";
 import { historyText, type MemoryFault, type MemoryReport, type ObjectHistory, reportText } from "./memory-report.js";
+import { damagesOf, type Extent, FRESH, POISON, POISON_END, rightZone, wordsOf, ZONE_ACTIVE, ZONE_INACTIVE } from "./poison.js";
 import { NAME_WORDS, type Slot, SlotWord } from "./slot.js";
 import { loadText } from "./text.js";
 import { tell, warn } from "./warn.js";
 
-/** Words of memory that was given out and not written. */
-export const FRESH = 0x5a5a5a5a;
-/** Words of freed memory, and the last of them: its last byte is 0xa5. */
-export const POISON = 0x6b6b6b6b;
-export const POISON_END: number = 0xa56b6b6b | 0;
-/** Words of the red zones of a live object, and of one that is not. */
-export const ZONE_ACTIVE: number = 0xcccccccc | 0;
-export const ZONE_INACTIVE: number = 0xbbbbbbbb | 0;
-
-/** Words of a right zone at most: a block of pages may be much larger than what was asked for. */
-const MOST_ZONE = 32;
 /** Bytes that a report shows. */
 const SHOWN = 16;
 /** Call sites that a thread remembers by their raw stacks. */
 const MOST_SITES = 10_000;
-
-/** An object, or a block of pages, as the guard sees it; in words. */
-export interface Extent {
-  readonly start: Address;
-  /** What may be used at most. */
-  readonly room: number;
-  /** Zones beside it. */
-  readonly zone: number;
-  readonly history: Address;
-  readonly isPoisoned: boolean;
-  readonly cache: string;
-}
-
-/** The extent of an object of a cache. */
-export function objectExtent(start: Address, room: number, isPoisoned: boolean, cache: string): Extent {
-  return { start, room, zone: ZONE_WORDS, history: field(start, room + ZONE_WORDS), isPoisoned, cache };
-}
-
-interface Damage {
-  readonly fault: MemoryFault;
-  /** In bytes from the start. */
-  readonly first: number;
-  readonly last: number;
-}
 
 /** One thread's guard. */
 export class Guard {
@@ -139,31 +95,20 @@ export class Guard {
 
   // Give out, take back ---------------------------------------------------------------------------------
 
-  #rightZone({ start, room, zone, history }: Extent): { at: Address; words: number } {
-    const from = this.#words(history, room);
-    return { at: field(start, from), words: Math.min(MOST_ZONE, room + zone - from) };
-  }
-
-  /** Words that were asked for; not more than there are, whatever has become of the history. */
-  #words(history: Address, room: number): number {
-    const words = Math.max(1, wordsFor(this.histories.bytes(history)));
-    return words <= room ? words : room;
-  }
-
   /** Make an object ready for its user. */
   open(extent: Extent, bytes: number, place: Place): void {
     const memory = this.#memory;
     const { start, history } = extent;
     this.histories.enter(history, HistoryState.CHANGING);
     this.histories.taken(history, bytes, this.#slot.thread, place);
-    if (extent.isPoisoned) memory.fill(start, this.#words(history, extent.room), FRESH);
+    if (extent.isPoisoned) memory.fill(start, wordsOf(this.histories, extent), FRESH);
     this.#fence(extent);
     this.histories.enter(history, HistoryState.LIVE);
   }
 
   #fence(extent: Extent): void {
     this.#memory.fill((extent.start - extent.zone) as Address, extent.zone, ZONE_ACTIVE);
-    const right = this.#rightZone(extent);
+    const right = rightZone(this.histories, extent);
     this.#memory.fill(right.at, right.words, ZONE_ACTIVE);
   }
 
@@ -192,41 +137,9 @@ export class Guard {
 
   // Examine ---------------------------------------------------------------------------------------------
 
-  /** What is wrong with an object, told only if nobody changed it meanwhile. */
-  #damages(extent: Extent): Damage[] {
-    const { start, room, zone, history, isPoisoned } = extent;
-    const word = this.histories.word(history);
-    const state = this.histories.state(history);
-    if (state !== HistoryState.LIVE && state !== HistoryState.FREED) return [];
-    const damages: Damage[] = [];
-    const look = (fault: MemoryFault, at: number, words: number, expected: (word: number) => number): void => {
-      let first: number | undefined;
-      let last = 0;
-      for (let i = at; i < at + words; i++) {
-        let differs = this.#memory.load(field(start, i)) ^ expected(i);
-        for (let byte = 4 * i; differs !== 0; byte++, differs >>>= 8) {
-          if ((differs & 0xff) === 0) continue;
-          first ??= byte;
-          last = byte;
-        }
-      }
-      if (first !== undefined) damages.push({ fault, first, last });
-    };
-    const value = state === HistoryState.LIVE ? ZONE_ACTIVE : ZONE_INACTIVE;
-    look("red-zone-left", -zone, zone, () => value);
-    if (state === HistoryState.LIVE) {
-      const right = this.#rightZone(extent);
-      look("red-zone-right", right.at - start, right.words, () => value);
-    } else {
-      if (isPoisoned) look("write-after-free", 0, room, (i) => (i === room - 1 ? POISON_END : POISON));
-      look("red-zone-right", room, zone, () => value);
-    }
-    return this.histories.word(history) === word ? damages : [];
-  }
-
   /** Reports of what is wrong with an object. */
   examine(extent: Extent, during: string): MemoryReport[] {
-    const damages = this.#damages(extent);
+    const damages = damagesOf(this.#memory, this.histories, extent);
     if (damages.length === 0) return [];
     return damages.map(({ fault, first, last }) => this.reportOf(extent, fault, first, last - first + 1, during));
   }
@@ -296,10 +209,4 @@ export class Guard {
       tell(this.onReport, report);
     }
   }
-}
-
-/** A page by itself, as the page allocator has it. */
-export function pageExtent(histories: Histories, page: number, order = 0): Extent {
-  const start = (page << PAGE_SHIFT) as Address;
-  return { start, room: PAGE_WORDS << order, zone: 0, history: histories.ofPage(page), isPoisoned: true, cache: "pages" };
 }

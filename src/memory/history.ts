@@ -34,6 +34,9 @@ export const HistoryState = { CHANGING: 0, LIVE: 1, FREED: 2 } as const;
 const STATE_BITS = 2;
 const STATE_MASK = 3;
 
+/** The state in a STATE word. */
+export const stateIn = (word: number): number => word & STATE_MASK;
+
 /** Words of each red zone of a cache's objects. */
 export const ZONE_WORDS = 4;
 
@@ -71,7 +74,7 @@ export class Histories {
   }
 
   state(history: Address): number {
-    return this.word(history) & STATE_MASK;
+    return stateIn(this.word(history));
   }
 
   /** Enter a state, with a new version. */

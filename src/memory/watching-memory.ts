@@ -9,10 +9,11 @@
  */
 
 import type { Address } from "./address.js";
-import { type Extent, FRESH, type Guard, POISON, POISON_END, ZONE_ACTIVE, ZONE_INACTIVE } from "./guard.js";
+import type { Guard } from "./guard.js";
 import { HistoryState } from "./history.js";
 import type { AsyncWait, Memory, WaitResult } from "./memory.js";
 import type { MemoryFault } from "./memory-report.js";
+import { type Extent, FRESH, POISON, POISON_END, ZONE_ACTIVE, ZONE_INACTIVE } from "./poison.js";
 
 /** Whom it asks. */
 export interface Watched {

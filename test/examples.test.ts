@@ -40,6 +40,14 @@ const expected: Readonly<Record<string, RegExp[]>> = {
     /write-after-free, 12 bytes into a block of 40\n {2}allocated by "main" .*writeAfterFree.*\n {2}freed by "main" .*writeAfterFree/,
     /300 +3 +kmalloc-128 +0 +\d+ importer \(gone\) .*forget/,
   ],
+  "vmalloc.mjs": [
+    /at 123456: p; in the guard page: ERR_PAGE_FAULT/,
+    /4096 pages, most of them in the file: true; wrong: 0/,
+    /in a section: ERR_ATOMIC_CONTEXT/,
+    /virtual: false, true/,
+    /who waited has what came back: true; another is held: true/,
+    /violated invariants: 0/,
+  ],
   "allocators.mjs": [/kmalloc\(0\) gives 8 bytes/, /kmalloc\(100\) gives 128 bytes/, /kmalloc\(4194305\) gives 0/, /violated invariants: {2}0/],
 };
 

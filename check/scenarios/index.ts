@@ -7,6 +7,7 @@ import { bonsai } from "./bonsai.js";
 import { call } from "./call.js";
 import { directory } from "./directory.js";
 import { killed } from "./killed.js";
+import { mempool } from "./mempool.js";
 import { mutex } from "./mutex.js";
 import { phase } from "./phase.js";
 import { polling } from "./polling.js";
@@ -18,6 +19,7 @@ import { slab } from "./slab.js";
 import { tree } from "./tree.js";
 import { turns } from "./turns.js";
 import { updaters } from "./updaters.js";
+import { vmalloc } from "./vmalloc.js";
 import { wrap } from "./wrap.js";
 import { writers } from "./writers.js";
 
@@ -37,6 +39,8 @@ export const scenarios: readonly Scenario[] = [
   blocks,
   writers,
   slab,
+  vmalloc,
+  mempool,
   mutex,
   reap,
   killed,

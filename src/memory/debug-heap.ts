@@ -5,14 +5,14 @@
  * Law table: this file owns no word.
  */
 
-import { type Address, type Order, PAGE_BYTES, PAGE_SHIFT, wordsFor } from "./address.js";
+import { type Address, NULL, type Order, PAGE_BYTES, PAGE_SHIFT, wordsFor } from "./address.js";
 import type { Cache } from "./cache.js";
 import { type DebugArena, DebugCache } from "./debug-cache.js";
 import { DebugPages } from "./debug-pages.js";
 import { DebugTools } from "./debug-tools.js";
 import { DoubleFreeError, InvalidSizeError, WrongSizeError } from "./errors.js";
 import { Guard } from "./guard.js";
-import { Heap } from "./heap.js";
+import { Heap, type PageOptions } from "./heap.js";
 import { HistoryState, type Place } from "./history.js";
 import type { Layout } from "./layout.js";
 import type { Memory } from "./memory.js";
@@ -36,11 +36,11 @@ export class DebugHeap extends Heap implements DebugArena {
 
   constructor(memory: Memory, layout: Layout, slot: Slot, repair: (heap: Heap) => void) {
     const guard = new Guard(memory, layout, slot);
-    const pages = new DebugPages(memory, layout, guard);
-    super(memory, layout, slot, repair, pages);
+    super(memory, layout, slot, repair, (reserve) => new DebugPages(memory, layout, reserve, guard));
     this.guard = guard;
-    this.#pages = pages;
+    this.#pages = this.pages as DebugPages;
     guard.withArenaLock = (fn) => this.withArenaLock(fn);
+    guard.tryWithArenaLock = (fn) => this.tryWithArenaLock(fn);
     this.quarantine = new Quarantine(this, Math.min(QUARANTINE.most, (layout.pages * PAGE_BYTES) / QUARANTINE.share));
     this.debug = new DebugTools(this);
   }
@@ -92,25 +92,34 @@ export class DebugHeap extends Heap implements DebugArena {
     }
   }
 
-  override allocPages(order: Order, tag = 0): Address {
-    this.guard.begin();
-    try {
-      const place = this.guard.here();
-      const address = super.allocPages(order, tag);
-      if (address !== 0) this.#openBlock(address, this.guard.asked ?? PAGE_BYTES << order, place);
-      return address;
-    } finally {
-      this.guard.end();
-    }
+  override allocPages(order: Order, options: PageOptions = {}): Address {
+    return (
+      this.#takePages(options, PAGE_BYTES << order, () => {
+        const address = super.allocPages(order, options);
+        return address === NULL ? [] : [address];
+      })[0] ?? NULL
+    );
   }
 
-  override allocPagesBulk(count: number, tag = 0): Address[] | undefined {
+  override allocPagesBulk(count: number, options: PageOptions = {}): Address[] | undefined {
+    let addresses: Address[] | undefined;
+    this.#takePages(options, PAGE_BYTES, () => {
+      addresses = super.allocPagesBulk(count, options);
+      return addresses ?? [];
+    });
+    return addresses;
+  }
+
+  #takePages({ atomic = false, zero = false }: PageOptions, bytes: number, take: () => readonly Address[]): readonly Address[] {
     this.guard.begin();
     try {
-      const place = this.guard.here();
-      const addresses = super.allocPagesBulk(count, tag);
-      for (const address of addresses ?? []) this.#openBlock(address, PAGE_BYTES, place);
-      return addresses;
+      const place = this.guard.here(atomic);
+      const blocks = take();
+      for (const address of blocks) {
+        this.#openBlock(address, this.guard.asked ?? bytes, place);
+        if (zero) this.memory.fill(address, bytes / 4, 0);
+      }
+      return blocks;
     } finally {
       this.guard.end();
     }

@@ -18,13 +18,14 @@ import type { Memory } from "./memory.js";
 import type { MemoryReport } from "./memory-report.js";
 import { PageKind, Pages } from "./pages.js";
 import { pageExtent } from "./poison.js";
+import type { Reserve } from "./reserve.js";
 
 /** The page allocator, guarded. */
 export class DebugPages extends Pages {
   readonly #guard: Guard;
 
-  constructor(memory: Memory, layout: Layout, guard: Guard) {
-    super(memory, layout);
+  constructor(memory: Memory, layout: Layout, reserve: Reserve, guard: Guard) {
+    super(memory, layout, reserve);
     this.#guard = guard;
   }
 

@@ -37,6 +37,7 @@ export class Guard {
   reports = 0;
   /** Runs with the arena lock; set by the heap. */
   withArenaLock: <T>(fn: () => T) => T = (fn) => fn();
+  tryWithArenaLock: <T>(fn: () => T) => T | undefined = (fn) => fn();
   readonly #memory: Memory;
   readonly #slot: Slot;
   readonly #sites = new Map<string, number>();
@@ -54,27 +55,30 @@ export class Guard {
 
   // Who and where -------------------------------------------------------------------------------------
 
-  /** The place that is running, and this thread's name. It may take the arena lock. */
-  here(): Place {
-    if (!this.stacks) return { site: 0, name: this.#nameNow() };
+  /**
+   * The place that is running, and this thread's name. It may take the arena lock.
+   * @param atomic without sleeping for it
+   */
+  here(atomic = false): Place {
+    if (!this.stacks) return { site: 0, name: this.#nameNow(atomic) };
     const raw = rawStack();
     let site = this.#sites.get(raw);
     if (site === undefined) {
-      site = this.#keep(trimStack(raw));
+      site = this.#keep(trimStack(raw), atomic);
       if (this.#sites.size >= MOST_SITES) this.#sites.clear();
       if (site !== 0) this.#sites.set(raw, site);
     }
-    return { site, name: this.#nameNow() };
+    return { site, name: this.#nameNow(atomic) };
   }
 
-  #nameNow(): number {
+  #nameNow(atomic: boolean): number {
     const at = field(this.#slot.address, SlotWord.NAME);
     let hash = 0;
     for (let word = 0; word < NAME_WORDS; word++) hash = (Math.imul(hash, 31) + this.#memory.load(field(at, word))) | 0;
     if (hash !== this.#nameHash) {
-      this.#nameHash = hash;
       const name = loadText(this.#memory, at, NAME_WORDS);
-      this.#name = name === "" ? 0 : this.#keep(name);
+      this.#name = name === "" ? 0 : this.#keep(name, atomic);
+      if (this.#name !== 0 || name === "") this.#nameHash = hash;
     }
     return this.#name;
   }
@@ -84,9 +88,14 @@ export class Guard {
     return this.#slot.hasNoted(Header.ARENA_LOCK);
   }
 
-  #keep(text: string): number {
+  /** Address of a text in the call log, 0 when it cannot be there. */
+  #keep(text: string, atomic: boolean): number {
+    const known = this.log.find(text);
+    if (known !== undefined) return known;
+    const keep = (): Address | undefined => this.log.keep(text);
     try {
-      return this.log.find(text) ?? (this.#isLocked ? this.log.keep(text) : this.withArenaLock(() => this.log.keep(text))) ?? 0;
+      const kept = this.#isLocked ? keep() : atomic ? this.tryWithArenaLock(keep) : this.withArenaLock(keep);
+      return kept ?? 0;
     } catch (error) {
       if (error instanceof LockTimeoutError) return 0; // not known, rather than in the way of what is being done
       throw error;

@@ -213,6 +213,7 @@ export class Slabs implements Geometry {
     const memory = this.#memory;
     const page = this.#pages.alloc(this.order);
     if (page === 0) return false;
+    if (this.#pages.isShort) memory.write(this.#word(Descriptor.OVERDRAWN), 1);
     const slab = (page << PAGE_SHIFT) as Address;
     memory.write(field(slab, SlabWord.FREE), this.capacity);
     memory.write(field(slab, SlabWord.OBJECTS), this.objects + this.#nextColour() * colourStep(this));
@@ -245,12 +246,27 @@ export class Slabs implements Geometry {
     }
   }
 
+  /** Whether some of the reserve is in use, so that nothing is kept for speed. */
+  get isShort(): boolean {
+    return this.#pages.isShort;
+  }
+
+  /** Whether the cache has a page of the reserve: its objects are for `withReserve` then. */
+  get overdrawn(): boolean {
+    const word = this.#word(Descriptor.OVERDRAWN);
+    if (this.#memory.read(word) === 0) return false;
+    if (this.#pages.isShort) return true;
+    this.#memory.write(word, 0);
+    return false;
+  }
+
   /**
    * A bitmap word with objects that can be taken, in the first partial slab (a new one if need be).
-   * @returns undefined when there are no pages for a new slab
+   * @returns undefined when there are no pages for a new slab, or the cache is overdrawn and the reserve not open
    */
   findFree(): { slab: Address; word: Address; free: number; firstIndex: number } | undefined {
     const memory = this.#memory;
+    if (this.overdrawn && !this.#pages.reserveOpen) return undefined;
     let page = memory.read(this.#word(Descriptor.PARTIAL));
     if (page === 0) {
       if (!this.#grow()) return undefined;
@@ -291,7 +307,8 @@ export class Slabs implements Geometry {
     const free = memory.read(field(slab, SlabWord.FREE)) + 1;
     memory.write(field(slab, SlabWord.FREE), free);
     if (free === 1) this.#pages.push(this.#word(Descriptor.PARTIAL), page);
-    if (free === this.capacity && this.#count(Descriptor.EMPTY, 1) > 1) this.#release(page);
+    // One is kept for speed, unless the reserve is waiting for it.
+    if (free === this.capacity && (this.#count(Descriptor.EMPTY, 1) > 1 || this.#pages.isShort)) this.#release(page);
   }
 
   #release(page: number): void {

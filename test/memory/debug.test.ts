@@ -150,7 +150,7 @@ test("a write after free is found in what was retired, once its grace period is 
 test("pages: a write after free is found when they are taken again, of any order; a write beyond what kmalloc was asked for at free", () => {
   const { arena, heap, world, reported } = debugArena();
   for (const order of [0, 2]) {
-    const block = heap.allocPages(order as Order, 5);
+    const block = heap.allocPages(order as Order, { tag: 5 });
     freeHere(heap, block);
     world.memory.write(field(block, 17), 0);
     assert.match(arena.check().join(), /write after free: 4 bytes at byte 68/);
@@ -260,7 +260,7 @@ test("where an object came from can be read by any thread, also when its own has
 test("leaks: live objects by owner and call site, most bytes first; those of threads that are gone", () => {
   const { world, heap, debug } = debugArena();
   const mine = Array.from({ length: 3 }, () => takeHere(heap, 100, -4));
-  const block = heap.allocPages(1 as Order, 7);
+  const block = heap.allocPages(1 as Order, { tag: 7 });
   const victimMemory = world.dying();
   const victim = world.arena(2, victimMemory);
   for (let i = 0; i < 5; i++) takeHere(victim.heap, 1000);

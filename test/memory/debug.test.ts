@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ownLimbo, retireInto } from "../../check/support/limbo.js";
+import { randomOf, seedOf } from "../../check/support/seed.js";
 import { type Address, field, NULL, type Order, PAGE_BYTES } from "../../src/memory/address.js";
 import type { Arena } from "../../src/memory/arena.js";
 import { DoubleFreeError, InvalidAddressError, WrongCacheError, WrongSizeError } from "../../src/memory/errors.js";
@@ -397,3 +398,59 @@ test("an arena without debugMemory has none of it", () => {
   assert.equal(heap.usableBytes(object), 128);
   heap.kfree(object, 7);
 });
+
+test("random damage beside live objects and in freed ones: each is found, and said of the right object; nothing else is", () => {
+  const random = randomOf(seedOf("debug damage"));
+  for (let round = 0; round < 30; round++) {
+    const { arena, heap, world, debug, reported } = debugArena(600);
+    debug.quarantineLimit = 2 ** 30;
+    const live: { object: Address; bytes: number }[] = [];
+    const freed: typeof live = [];
+    for (let i = 0; i < 60; i++) {
+      const bytes = random(4) === 0 ? random(20_000) : random(300);
+      const object = takeHere(heap, bytes, random(2));
+      world.memory.fill(object, Math.max(1, Math.ceil(bytes / 4)), random(2 ** 30));
+      live.push({ object, bytes });
+      if (random(2) === 0) freed.push(...live.splice(random(live.length), 1));
+    }
+    // Pages last: quarantine takes pages for its sheaves, and may get these.
+    for (const { object } of freed.sort((a, b) => a.bytes - b.bytes)) heap.kfree(object);
+    assert.deepEqual(debug.validate(), []);
+    const expected = new Set<string>();
+    const damage = (fault: MemoryFault, object: Address, word: number): void => {
+      const at = field(object, word);
+      world.memory.write(at, world.memory.read(at) ^ (1 + random(2 ** 31 - 1)));
+      expected.add(`${fault} ${object}`);
+    };
+    for (const { object, bytes } of live) {
+      const isObject = bytes <= 8192;
+      if (random(5) === 0 && isObject) damage("red-zone-left", object, -1 - random(4));
+      // Of whole pages that were asked for nothing is left to watch.
+      if (random(5) === 0 && heap.debug?.historyOf(object) !== undefined && (isObject || Math.log2(bytes / PAGE_BYTES) % 1 !== 0)) {
+        damage("red-zone-right", object, Math.max(1, Math.ceil(bytes / 4)) + random(isObject ? 4 : 1));
+      }
+    }
+    for (const { object, bytes } of freed) if (random(5) === 0) damage("write-after-free", object, random(Math.max(1, Math.ceil(bytes / 4))));
+    // A page of a freed block speaks for itself.
+    const found = debug.validate().map(({ fault, object, offset }) => `${fault} ${ownerOf(freed, field(object.address, offset >> 2)) ?? object.address}`);
+    assert.deepEqual(new Set(found), expected);
+    for (const { object } of live) heap.kfree(object);
+    heap.withArenaLock(() => heap.shrink());
+    const told = reported();
+    for (const what of expected) {
+      const [fault, object] = what.split(" ");
+      const isPages = (freed.find((one) => one.object === Number(object))?.bytes ?? 0) > 8192; // found when the page is used again
+      assert.ok(isPages || told.some((report) => report.fault === fault && report.object.address === Number(object)), what);
+    }
+    assert.deepEqual(
+      arena.check().filter((line) => !line.includes("of pages")),
+      [],
+    );
+    arena.detach();
+  }
+});
+
+/** Whose a damaged word was. */
+function ownerOf(blocks: readonly { object: Address; bytes: number }[], at: number): Address | undefined {
+  return blocks.find(({ object, bytes }) => at >= object && at < object + Math.max(1, Math.ceil(bytes / 4)))?.object;
+}

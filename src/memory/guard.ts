@@ -165,7 +165,7 @@ export class Guard {
     const found: number[] = [];
     for (let byte = offset; byte < offset + Math.min(bytes, SHOWN); byte++)
       found.push((this.#memory.load(field(extent.start, byte >> 2)) >>> (8 * (byte & 3))) & 0xff);
-    const report = { fault, object: this.describe(extent), offset, bytes, found, during, thread: this.#slot.thread };
+    const report = { fault, object: this.describe(extent), offset, bytes, found, during, thread: this.#slot.thread, stack: trimStack(rawStack()) };
     return { ...report, message: reportText(report) };
   }
 

@@ -196,7 +196,11 @@ export function leastBytes(options: ArenaOptions = {}): number {
  * @throws ArenaOptionsError when no arena can be made of these
  */
 export function checkOptions(bytes: number, options: ArenaOptions = {}): void {
-  const { slots, caches, domains, debugWords, allocator } = withDefaults(options);
+  const { slots, caches, domains, debugWords, allocator, debugMemory } = withDefaults(options);
+  if (debugMemory && allocator === "slob")
+    throw new ArenaOptionsError(
+      'debugMemory needs the allocator "slab" or "slub": in "slob" freed objects melt into their neighbours, and nothing can be told of them.',
+    );
   if (!ALLOCATORS.includes(allocator)) throw new ArenaOptionsError(`allocator must be one of ${ALLOCATORS.join(", ")}; got ${String(allocator)}.`);
   wholeNumber("slots", slots, 1, LIMITS.slots);
   wholeNumber("caches", caches, 32, LIMITS.caches);

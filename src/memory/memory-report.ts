@@ -5,6 +5,7 @@
  */
 
 import type { Address } from "./address.js";
+import { callerIn } from "./call-site.js";
 
 /** Who took an object, or gave it back, and where. */
 export interface Origin {
@@ -53,8 +54,9 @@ export interface MemoryReport {
   readonly found: readonly number[];
   /** When it was found: "alloc", "free", "retire", "quarantine", "check", "read". */
   readonly during: string;
-  /** The thread that found it. */
+  /** The thread that found it, and its stack there. */
   readonly thread: number;
+  readonly stack: string;
   /** All of it as text. */
   readonly message: string;
 }
@@ -137,8 +139,8 @@ const FAULTS: Readonly<Record<MemoryFault, string>> = {
 const hex = (bytes: readonly number[]): string => bytes.map((byte) => byte.toString(16).padStart(2, "0")).join(" ");
 
 /** A report as text. */
-export function reportText({ fault, object, offset, bytes, found, during, thread }: Omit<MemoryReport, "message">): string {
+export function reportText({ fault, object, offset, bytes, found, during, thread, stack }: Omit<MemoryReport, "message">): string {
   const where = `byte ${offset} of ${object.address}, ${object.bytes} bytes of ${object.cache}`;
   const more = bytes > found.length ? " .." : "";
-  return `quiesce: ${FAULTS[fault]}: ${bytes} bytes at ${where}: ${hex(found)}${more}; found in ${during} by thread ${thread}\n${historyText(object)}`;
+  return `quiesce: ${FAULTS[fault]}: ${bytes} bytes at ${where}: ${hex(found)}${more}; found in ${during} by thread ${thread} ${callerIn(stack)}\n${historyText(object)}`;
 }

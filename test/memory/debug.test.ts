@@ -72,7 +72,7 @@ test("a write beyond the end is found at free, and says what was written and who
     assert.equal(report.object.allocated?.thread, 1);
     assert.match(
       report.message,
-      /write beyond the end of an object: 4 bytes at byte \d+ of \d+, \d+ bytes of kmalloc-\d+: 01 02 03 04; found in free by thread 1\nallocated \d+ ms ago by thread 1 at\n.*takeHere/,
+      /write beyond the end of an object: 4 bytes at byte \d+ of \d+, \d+ bytes of kmalloc-\d+: 01 02 03 04; found in free by thread 1 at freeHere.*\nallocated \d+ ms ago by thread 1 at\n.*takeHere/,
     );
   }
 });
@@ -253,7 +253,10 @@ test("where an object came from can be read by any thread, also when its own has
   assert.equal(survivor.debug.historyOf(object)?.allocated?.name, "importer");
   world.memory.write(field(object, 16), 5);
   freeHere(survivor.heap, object);
-  assert.match(only(survivor.reported(), "red-zone-right", 64, 4, "free").message, /found in free by thread 3\nallocated \d+ ms ago by thread 2 "importer"/);
+  assert.match(
+    only(survivor.reported(), "red-zone-right", 64, 4, "free").message,
+    /found in free by thread 3 at freeHere.*\nallocated \d+ ms ago by thread 2 "importer"/,
+  );
   assert.equal(debug.historyOf(object)?.freed?.thread, 3);
   assert.equal(debug.historyOf(1 as Address), undefined);
 });
@@ -389,6 +392,10 @@ test("a listener that throws does not disturb the allocator; a listener may allo
   assert.notEqual(extra, NULL);
   assert.equal(debug.reports, 1);
   assert.deepEqual(arena.check(), []);
+});
+
+test("an arena of slob cannot be watched", () => {
+  assert.throws(() => new World(100, { debugMemory: true, allocator: "slob" }), /ERR_ARENA_OPTIONS|debugMemory needs the allocator "slab" or "slub"/);
 });
 
 test("an arena without debugMemory has none of it", () => {

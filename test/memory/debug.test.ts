@@ -8,8 +8,8 @@ import { type Address, field, NULL, type Order, PAGE_BYTES } from "../../src/mem
 import type { Arena } from "../../src/memory/arena.js";
 import { DoubleFreeError, InvalidAddressError, WrongCacheError, WrongSizeError } from "../../src/memory/errors.js";
 import type { MemoryFault, MemoryReport } from "../../src/memory/memory-report.js";
-import { reapThread } from "../../src/memory/reap.js";
-import { NAME_WORDS, SlotWord } from "../../src/memory/slot.js";
+import { freeSlot, reapThread, releaseLimbo } from "../../src/memory/reap.js";
+import { NAME_WORDS, SlotKind, SlotWord, slotsOfKind } from "../../src/memory/slot.js";
 import { storeText } from "../../src/memory/text.js";
 import { audit } from "../support/audit.js";
 import { World } from "../support/world.js";
@@ -346,6 +346,31 @@ test("quarantine keeps freed objects from being used anew, up to its limit, and 
   arena.detach();
   const empty = audit(new World(100, { debugMemory: true }));
   assert.deepEqual(audit(world), empty);
+});
+
+test("what a thread that left had in limbo is in quarantine of whoever gave it back, whatever becomes of its slot", () => {
+  const { arena, world, heap, debug, reported } = debugArena();
+  const leaver = world.arena(2);
+  for (let i = 0; i < 40; i++) retireInto(leaver.heap, 0, leaver.heap.kmalloc(64));
+  leaver.detach();
+  heap.withArenaLock(() => {
+    for (const index of slotsOfKind(world.memory, arena.layout, SlotKind.DRAINED)) {
+      assert.ok(releaseLimbo(heap, index, 0));
+      freeSlot(heap, index);
+    }
+  });
+  assert.ok(debug.quarantined > 0);
+  const mortal = world.dying();
+  world.arena(3, mortal); // in the slot of the one that left
+  mortal.kill();
+  reapThread(heap, 3);
+  assert.deepEqual(arena.check(), []);
+  const taken = new Set(Array.from({ length: 100 }, () => heap.kmalloc(64)));
+  heap.withArenaLock(() => heap.shrink());
+  for (let i = 0; i < 100; i++) taken.add(heap.kmalloc(64));
+  assert.equal(taken.size, 200);
+  assert.deepEqual(arena.check(), []);
+  assert.deepEqual(reported(), []);
 });
 
 test("without stacks, or when the call log is full, places are not known, and all else goes on", () => {

@@ -22,9 +22,12 @@ import { LIST_CAPACITY, PageList } from "./page-list.js";
 import { PageKind, Pages } from "./pages.js";
 import { RobustMutex } from "./robust-mutex.js";
 import { Sheaves } from "./sheaf.js";
-import { NOT_LIVE, type SlabHooks, Slabs } from "./slab.js";
+import { type SlabHooks, Slabs } from "./slab.js";
 import { SlabCache } from "./slab-cache.js";
+import { NOT_LIVE } from "./slab-places.js";
 import type { Slot } from "./slot.js";
+import { SlubCache } from "./slub-cache.js";
+import { SlubSlabs } from "./slub-slabs.js";
 
 /** Sizes of the kmalloc caches, in bytes; their descriptors are the first in the table. */
 export const KMALLOC_BYTES: readonly number[] = [8, 16, 32, 64, 96, 128, 192, 256, 512, 1024, 2048, 4096, 8192];
@@ -48,7 +51,7 @@ const FIRST_NAMED = 2 * KMALLOC_BYTES.length;
 /** Enter the kmalloc caches. Once, when the arena is formatted. */
 export function formatHeap(memory: Memory, layout: Layout): void {
   for (const [index, bytes] of KMALLOC_BYTES.entries()) {
-    const geometry = geometryFor({ objectWords: bytes / 4 });
+    const geometry = geometryFor({ objectWords: bytes / 4, remote: layout.allocator === "slub" });
     writeDescriptor(memory, descriptorAt(layout, index), `kmalloc-${bytes}`, geometry);
     writeDescriptor(memory, descriptorAt(layout, FIRST_TAGGED + index), `kmalloc-tagged-${bytes}`, geometry, CacheFlag.TRACKED);
   }
@@ -135,11 +138,18 @@ export class Heap implements ArenaLock, Objects {
     let cache = this.#caches[index];
     if (cache === undefined) {
       const hooks: SlabHooks = { construct: this.#constructors.get(index), retirePages: (page) => this.#retireSlab(page) };
-      const slabs = new Slabs(this.memory, this.pages, descriptorAt(this.layout, index), index, hooks);
-      cache = new SlabCache(this.memory, this, this.slot, slabs, this.sheaves);
+      cache = this.#makeCache(index, hooks);
       this.#caches[index] = cache;
     }
     return cache;
+  }
+
+  #makeCache(index: number, hooks: SlabHooks): Cache {
+    const { memory, layout, slot, pages, sheaves } = this;
+    const descriptor = descriptorAt(layout, index);
+    if (layout.allocator === "slub")
+      return new SlubCache(memory, this, slot, layout, pages, new SlubSlabs(memory, layout, pages, descriptor, index, hooks), sheaves);
+    return new SlabCache(memory, this, slot, new Slabs(memory, pages, descriptor, index, hooks), sheaves);
   }
 
   /** Indexes of the caches in use. */
@@ -163,7 +173,12 @@ export class Heap implements ArenaLock, Objects {
     const { tracked = false, align, colour = false, construct, typesafeByRcu = false } = options;
     if (align !== undefined && !(align >= 4 && align <= PAGE_BYTES && Number.isInteger(Math.log2(align))))
       throw new InvalidSizeError("the alignment of a cache", align, `a power of two from 4 to ${PAGE_BYTES}`);
-    const geometry = geometryFor({ objectWords: wordsFor(bytes), colour, ...(align === undefined ? {} : { align: align / 4 }) });
+    const geometry = geometryFor({
+      objectWords: wordsFor(bytes),
+      colour,
+      remote: this.layout.allocator === "slub",
+      ...(align === undefined ? {} : { align: align / 4 }),
+    });
     const flags = (tracked ? CacheFlag.TRACKED : 0) | (construct === undefined ? 0 : CacheFlag.CONSTRUCTED) | (typesafeByRcu ? CacheFlag.TYPESAFE : 0);
     return this.withArenaLock(() => {
       for (let index = FIRST_NAMED; index < this.layout.caches; index++) {
@@ -341,7 +356,8 @@ export class Heap implements ArenaLock, Objects {
     if (index < 0) return undefined;
     const cache = this.cache(index);
     cache.checkAddress(address);
-    return cache;
+    const own = cache.cacheIndexOf(address);
+    return own === index ? cache : this.cache(own);
   }
 
   #pageBlock(address: Address): number {

@@ -15,6 +15,7 @@ import { freeSlot, reapThread, releaseLimbo } from "../../src/memory/reap.js";
 import { SlotKind, slotsOfKind } from "../../src/memory/slot.js";
 import { audit, liveIn } from "../support/audit.js";
 import type { DyingMemory } from "../support/dying-memory.js";
+import { type AllocatorOptions, onEachAllocator } from "../support/each-allocator.js";
 import { reapAll, SURVIVOR, THIRD, turn, VICTIM, World } from "../support/world.js";
 
 const TAG = -77;
@@ -217,8 +218,8 @@ function settle(survivor: Arena, victim: Victim, when: string): void {
 }
 
 /** The world of a script, and the blocks the victim inherits. */
-function prepare(script: Script): { world: World; inherited: readonly Address[] } {
-  const world = new World(PAGES);
+function prepare(script: Script, options: AllocatorOptions): { world: World; inherited: readonly Address[] } {
+  const world = new World(PAGES, options);
   const before = world.arena(SURVIVOR);
   const inherited = (script.inherited ?? []).map((bytes) => before.heap.kmalloc(bytes, TAG));
   before.detach();
@@ -226,11 +227,12 @@ function prepare(script: Script): { world: World; inherited: readonly Address[] 
   return { world, inherited };
 }
 
+/** An arena that nobody has used. */
 const empty = audit(new World(PAGES));
 
 for (const script of scripts) {
-  test(`a thread dies at each access of: ${script.name}`, async () => {
-    const { world, inherited } = prepare(script);
+  onEachAllocator(`a thread dies at each access of: ${script.name}`, async (options) => {
+    const { world, inherited } = prepare(script, options);
     let deaths = 0;
     for (let access = 1; ; access++) {
       world.restore();
@@ -253,7 +255,7 @@ for (const script of scripts) {
   });
 }
 
-test("the reaper dies too, at each access of the reaping; a third thread finishes", async () => {
+onEachAllocator("the reaper dies too, at each access of the reaping; a third thread finishes", async (options) => {
   let deaths = 0;
   for (const [script, first, step] of [
     [scripts[2], 300, 997],
@@ -261,7 +263,7 @@ test("the reaper dies too, at each access of the reaping; a third thread finishe
     [scripts[5], 150, 293],
     [scripts[6], 100, 193],
   ] as const) {
-    const { world, inherited } = prepare(script as Script);
+    const { world, inherited } = prepare(script as Script, options);
     // Some instants of the first death, every instant of the second.
     for (let access = first, alive = false; !alive; access += step) {
       for (let second = 1; ; second++) {

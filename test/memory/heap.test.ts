@@ -1,7 +1,6 @@
 /** kmalloc, slab caches and magazines in one thread (and objects that another thread frees). */
 
 import assert from "node:assert/strict";
-import { test } from "node:test";
 import fc from "fast-check";
 import { ownLimbo, retireInto } from "../../check/support/limbo.js";
 import { randomOf, seedOf } from "../../check/support/seed.js";
@@ -10,6 +9,7 @@ import type { Arena } from "../../src/memory/arena.js";
 import { DoubleFreeError, InvalidAddressError, InvalidSizeError, TooManyCachesError } from "../../src/memory/errors.js";
 import { KMALLOC_BYTES, MAX_KMALLOC_BYTES } from "../../src/memory/heap.js";
 import { audit } from "../support/audit.js";
+import { onEachAllocator } from "../support/each-allocator.js";
 import { World } from "../support/world.js";
 
 /** An object's words hold what only it holds. */
@@ -41,10 +41,10 @@ const sequences = fc.array(
   { maxLength: 120, size: "max" },
 );
 
-test("against a model of live objects: none overlap, all aligned and whole, and all comes back, by two threads", () => {
+onEachAllocator("against a model of live objects: none overlap, all aligned and whole, and all comes back, by two threads", (options) => {
   fc.assert(
     fc.property(sequences, (sequence) => {
-      const world = new World(300);
+      const world = new World(300, options);
       const empty = audit(world);
       // Two threads take turns, so that each also frees what the other took.
       const arenas = [world.arena(1), world.arena(2)] as const;
@@ -98,16 +98,16 @@ test("against a model of live objects: none overlap, all aligned and whole, and 
   );
 });
 
-test("nothing is a size too: each time another block, that can be freed", () => {
-  const { heap } = new World().arena(1);
+onEachAllocator("nothing is a size too: each time another block, that can be freed", (options) => {
+  const { heap } = new World(0, options).arena(1);
   const blocks = Array.from({ length: 100 }, () => heap.kmalloc(0));
   assert.equal(new Set(blocks).size, 100);
   assert.ok(!blocks.includes(NULL));
   for (const block of blocks) heap.kfree(block);
 });
 
-test("sizes of the classes, at most half waste; whole pages above 8 KiB; nothing above 4 MiB", () => {
-  const { heap } = new World(2500).arena(1);
+onEachAllocator("sizes of the classes, at most half waste; whole pages above 8 KiB; nothing above 4 MiB", (options) => {
+  const { heap } = new World(2500, options).arena(1);
   for (let bytes = 1; bytes <= 8192; bytes++) {
     const block = heap.kmalloc(bytes);
     const usable = heap.usableBytes(block);
@@ -139,8 +139,8 @@ test("sizes of the classes, at most half waste; whole pages above 8 KiB; nothing
   }
 });
 
-test("what is not live, or not the start of an object, is neither freed nor retired", () => {
-  const arena = new World(64).arena(1);
+onEachAllocator("what is not live, or not the start of an object, is neither freed nor retired", (options) => {
+  const arena = new World(64, options).arena(1);
   const { heap } = arena;
   for (const bytes of [8, 40, 96, 192, 4096, 8192]) {
     const object = heap.kmalloc(bytes);
@@ -178,8 +178,8 @@ test("what is not live, or not the start of an object, is neither freed nor reti
 });
 
 for (const bytes of [...KMALLOC_BYTES, 3 * PAGE_BYTES]) {
-  test(`filled to the last byte with objects of ${bytes} bytes, then emptied`, () => {
-    const world = new World(200);
+  onEachAllocator(`filled to the last byte with objects of ${bytes} bytes, then emptied`, (options) => {
+    const world = new World(200, options);
     const empty = audit(world);
     const arena = world.arena(1);
     const { heap } = arena;
@@ -204,8 +204,8 @@ for (const bytes of [...KMALLOC_BYTES, 3 * PAGE_BYTES]) {
   });
 }
 
-test("one class takes the spare slabs of another before it gives up", () => {
-  const arena = new World().arena(1);
+onEachAllocator("one class takes the spare slabs of another before it gives up", (options) => {
+  const arena = new World(0, options).arena(1);
   const { heap } = arena;
   const small: Address[] = [];
   for (let object = heap.kmalloc(8); object !== NULL; object = heap.kmalloc(8)) small.push(object);
@@ -215,8 +215,8 @@ test("one class takes the spare slabs of another before it gives up", () => {
   assert.ok((heap.allocPagesBulk(40) ?? []).length === 40);
 });
 
-test("caches of any size, up to as many as there is room for", () => {
-  const world = new World(600);
+onEachAllocator("caches of any size, up to as many as there is room for", (options) => {
+  const world = new World(600, options);
   const arena = world.arena(1);
   const { heap } = arena;
   const made: number[] = [];
@@ -244,8 +244,8 @@ test("caches of any size, up to as many as there is room for", () => {
   assert.deepEqual(arena.check(), []);
 });
 
-test("an object's side word is its owner's, and survives its neighbours' use", () => {
-  const arena = new World(64).arena(1);
+onEachAllocator("an object's side word is its owner's, and survives its neighbours' use", (options) => {
+  const arena = new World(64, options).arena(1);
   const { heap } = arena;
   const index = heap.createCache("with sides", 24);
   const cache = heap.cache(index);
@@ -258,8 +258,8 @@ test("an object's side word is its owner's, and survives its neighbours' use", (
   assert.ok(objects.every((object) => isWhole(arena, object, 24)));
 });
 
-test("objects of a tag are found, in slabs and in pages, and only while they live", () => {
-  const { heap } = new World(64).arena(1);
+onEachAllocator("objects of a tag are found, in slabs and in pages, and only while they live", (options) => {
+  const { heap } = new World(64, options).arena(1);
   const mine = [8, 100, 4096, 20_000].map((bytes) => heap.kmalloc(bytes, -9));
   for (const bytes of [8, 100, 4096, 20_000]) heap.kmalloc(bytes, -10);
   assert.deepEqual(heap.ownedBy(-9).sort(), [...mine].sort());

@@ -73,7 +73,7 @@ export const callbacks: readonly Mutant[] = [
     name: "a free forgets that it freed",
     number: "C11",
     breaks: "freeing what is not live is refused",
-    killer: "one thread frees what another retires",
+    killer: "one thread frees what another retires, of a tracked cache",
     kinds: wrong,
     patch: patch(
       Slabs.prototype,

@@ -78,6 +78,7 @@ export const attach: readonly Scenario[] = onEachFlavor([
       const { memory, heap } = leaver as Actor;
       memory.store(STAYS, FIRST_SEQUENCE);
       memory.store(OBJECT, heap.kmalloc(8));
+      (leaver as Actor).domain.retire(heap.kmalloc(8)); // the first takes a sheaf, under the arena lock
     },
     threads: [
       (a) => {

@@ -16,7 +16,7 @@ function under(name: string, update: (map: TextMap) => void, key: number, after:
   return inArena({
     name,
     setup: (writer) => {
-      assert.equal(writer?.heap.createCache("map", 24), MAP_CACHE);
+      assert.equal(writer?.heap.createCache("map", 24, { tracked: true }), MAP_CACHE);
       mapOf(writer).set(10, 39, "old");
     },
     threads: [

@@ -28,7 +28,7 @@ interface Update {
 
 /** Make the map, before a scenario. */
 export function formatMap(a: Actor, ranges: readonly (readonly [number, number, number])[]): void {
-  assert.equal(a.heap.createCache("map", 24), MAP_CACHE);
+  assert.equal(a.heap.createCache("map", 24, { tracked: true }), MAP_CACHE);
   const map = mapOf(a);
   for (const [lo, hi, value] of ranges) map.set(lo, hi, value);
 }

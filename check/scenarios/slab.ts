@@ -20,8 +20,8 @@ function takeAndFree(a: Actor, take: () => Address): void {
 }
 
 /** An object in OBJECT, which `owner` took. */
-function handOver(owner: Actor): void {
-  owner.memory.store(OBJECT, owner.heap.kmalloc(BYTES));
+function handOver(owner: Actor, tag = 0): void {
+  owner.memory.store(OBJECT, owner.heap.kmalloc(BYTES, tag));
 }
 
 /** Neither magazine has room for more. */
@@ -70,8 +70,8 @@ export const slab: readonly Scenario[] = [
     },
   }),
   inArena({
-    name: "one thread frees what another retires",
-    setup: (owner) => handOver(owner as Actor),
+    name: "one thread frees what another retires, of a tracked cache",
+    setup: (owner) => handOver(owner as Actor, 7),
     threads: [(a) => giveBack(a, (object) => a.heap.kfree(object)), (a) => giveBack(a, (object) => a.domain.retire(object))],
     verify: (a, results) => {
       assert.equal(results.filter(Boolean).length, 1, "exactly one owns it");

@@ -57,7 +57,12 @@ function census(heap: Heap, blocks: ReadonlyMap<number, readonly number[]>): str
   const inLimbo = new Set<Address>();
   for (let slot = 0; slot < slotsUsed(heap.memory); slot++) {
     for (const limbo of heap.limbosOf(slot)) {
-      for (const object of limbo.objects()) note(object, `the limbo of slot ${slot}`);
+      let objects = 0;
+      for (const object of limbo.objects()) {
+        note(object, `the limbo of slot ${slot}`);
+        objects++;
+      }
+      if (objects !== limbo.size) violations.push(`limbo of slot ${slot}: ${objects} objects are in it, it counts ${limbo.size}`);
       for (const sheaf of limbo.sheaves()) inLimbo.add(sheaf);
       for (const sheaf of limbo.openSheaves()) inLimbo.add(sheaf);
     }

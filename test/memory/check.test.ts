@@ -97,17 +97,17 @@ const corruptions: readonly { name: string; says: RegExp; corrupt(s: Sound): voi
   {
     name: "state: a block's order",
     says: /aligned|head of a block|ends at page|not in the free list/,
-    corrupt: ({ arena, block }) => flip(arena, entry(arena, block >>> 10, 0), 1 << 3),
+    corrupt: ({ arena, block }) => flip(arena, entry(arena, block >>> 10, 0), 1 << 4),
   },
   {
     name: "state: a block never claimed",
     says: /taken and never claimed/,
-    corrupt: ({ arena, block }) => arena.memory.write(entry(arena, block >>> 10, 0), (1 << 3) | PageKind.UNCLAIMED),
+    corrupt: ({ arena, block }) => arena.memory.write(entry(arena, block >>> 10, 0), (1 << 4) | PageKind.UNCLAIMED),
   },
   {
     name: "state: a free block that nobody listed",
     says: /not in the free list of its order/,
-    corrupt: ({ arena, block }) => arena.memory.write(entry(arena, block >>> 10, 0), (1 << 3) | PageKind.FREE),
+    corrupt: ({ arena, block }) => arena.memory.write(entry(arena, block >>> 10, 0), (1 << 4) | PageKind.FREE),
   },
   {
     name: "state: a head that is none",
@@ -123,7 +123,7 @@ const corruptions: readonly { name: string; says: RegExp; corrupt(s: Sound): voi
       assert.ok(order > 0);
       heap.pages.remove(field(Header.FREE_LISTS, order), page);
       for (const half of [page, page + (1 << (order - 1))]) {
-        memory.store(entry(arena, half, 0), ((order - 1) << 3) | PageKind.FREE);
+        memory.store(entry(arena, half, 0), ((order - 1) << 4) | PageKind.FREE);
         heap.pages.push(field(Header.FREE_LISTS, order - 1), half);
       }
     },
@@ -179,7 +179,7 @@ const corruptions: readonly { name: string; says: RegExp; corrupt(s: Sound): voi
       arena.memory.write(lastEntry(magazine, 1), arena.memory.read(lastEntry(magazine, 2)));
     },
   },
-  { name: "limbo: its list lost", says: /is lost/, corrupt: ({ arena }) => arena.memory.write(field(ownLimbo(arena.heap).record, RecordWord.LIMBO), 0) },
+  { name: "limbo: its sheaves lost", says: /objects are in it, it counts/, corrupt: ({ arena }) => arena.memory.write(field(ownLimbo(arena.heap).record, RecordWord.LIMBO + 1), 0) },
   {
     name: "partial list: a slab missing",
     says: /not in the partial list/,

@@ -107,7 +107,7 @@ test("options that make no arena are refused, and say what is allowed", () => {
   }
   for (const slots of [0, 4097, 1.5, Number.NaN, "3"])
     refusal(() => createArena(bytes, { slots: slots as number }), /slots must be a whole number from 1 to 4096; got /);
-  for (const caches of [15, 1025, -1, Number.NaN]) refusal(() => createArena(bytes, { caches }), /caches must be a whole number from 16 to 1024; got /);
+  for (const caches of [31, 1025, -1, Number.NaN]) refusal(() => createArena(bytes, { caches }), /caches must be a whole number from 32 to 1024; got /);
   refusal(() => createArena(bytes, { slots: 4096 }), /bytes must be a whole number from/);
   for (const domains of [0, 17, 1.5]) refusal(() => createArena(bytes, { domains }), /domains must be a whole number from 1 to 16; got /);
   checkOptions(2 ** 32);

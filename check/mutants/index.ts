@@ -6,7 +6,8 @@ import { flavors } from "./flavors.js";
 import { gracePeriod } from "./grace-period.js";
 import { life } from "./life.js";
 import type { Mutant } from "./mutant.js";
+import { slub } from "./slub.js";
 import { structuresAndAllocators } from "./structures-and-allocators.js";
 import { wakeUps } from "./wake-ups.js";
 
-export const mutants: readonly Mutant[] = [gracePeriod, flavors, wakeUps, callbacks, call, life, structuresAndAllocators].flat();
+export const mutants: readonly Mutant[] = [gracePeriod, flavors, wakeUps, callbacks, call, life, structuresAndAllocators, slub].flat();

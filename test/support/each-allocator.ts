@@ -7,6 +7,10 @@ import { ALLOCATORS, type AllocatorName, type ArenaOptions } from "../../src/mem
 export type AllocatorOptions = ArenaOptions & { readonly allocator: AllocatorName };
 
 /** Register `name` on each allocator, or on some. */
-export function onEachAllocator(name: string, run: (options: AllocatorOptions) => void | Promise<void>, allocators: readonly AllocatorName[] = ALLOCATORS.slice(0, 2)): void {
+export function onEachAllocator(
+  name: string,
+  run: (options: AllocatorOptions) => void | Promise<void>,
+  allocators: readonly AllocatorName[] = ALLOCATORS,
+): void {
   for (const allocator of allocators) test(`${allocator}: ${name}`, () => run({ allocator }));
 }

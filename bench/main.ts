@@ -1,10 +1,11 @@
 /**
- * `npm run bench -- SUITE [--json] [--seconds N] [--svg FILE]`: what is compared stands side by side in one run; each figure is the
+ * `npm run bench -- SUITE [--json] [--seconds N] [--svg FILE] [--into PAGE]`: what is compared stands side by side in one run; each figure is the
  * median of several rounds, each ratio the median of the rounds' own ratios, since the machine's speed drifts.
  */
 
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
+import { into } from "./into.js";
 import { describeMachine, machine, Neighbours } from "./machine.js";
 import { plot } from "./plot.js";
 import { printFigures, printMarkdown } from "./print.js";
@@ -18,6 +19,11 @@ interface Suite {
 }
 
 const suites: Readonly<Record<string, Suite>> = {
+  allocators: {
+    about: "blocks taken and given back, traces and waste, beside glibc's malloc, mimalloc and @thi.ng/malloc",
+    seconds: 120,
+    run: async (options) => (await import("./allocators/suite.js")).allocators(options),
+  },
   "ip-lookup": {
     about: "lookups in the main job's real data, against a binary search in plain arrays",
     seconds: 30,
@@ -36,11 +42,12 @@ const suites: Readonly<Record<string, Suite>> = {
 };
 
 const HELP = [
-  "Usage: npm run bench -- SUITE [--json | --markdown] [--seconds N] [--svg FILE]",
+  "Usage: npm run bench -- SUITE [--json | --markdown] [--seconds N] [--svg FILE] [--into PAGE]",
   "  --json      one JSON object on standard output",
   "  --markdown  the tables as a page of docs/ has them",
   "  --seconds   about how long to measure; longer is steadier",
   "  --svg FILE  draw the tables too",
+  "  --into PAGE put the tables where the page has marks for them (bench/into.ts)",
   "Suites:",
   ...Object.entries(suites).map(([name, { about }]) => `  ${name.padEnd(11)} ${about}`),
 ].join("\n");
@@ -48,7 +55,14 @@ const HELP = [
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { json: { type: "boolean" }, markdown: { type: "boolean" }, help: { type: "boolean" }, seconds: { type: "string" }, svg: { type: "string" } },
+    options: {
+      json: { type: "boolean" },
+      markdown: { type: "boolean" },
+      help: { type: "boolean" },
+      seconds: { type: "string" },
+      svg: { type: "string" },
+      into: { type: "string" },
+    },
   });
   if (values.help === true) {
     console.log(HELP);
@@ -73,6 +87,14 @@ async function main(): Promise<number> {
     console.log(
       `\nOther processes took ${others.toFixed(2)} cores meanwhile${others > 0.1 ? ": they are in these figures, so run it again when the machine is quiet" : ""}.`,
     );
+  }
+  if (values.into !== undefined) {
+    const run = [
+      `${describeMachine(facts)}; other processes took ${others.toFixed(2)} cores meanwhile.`,
+      `\`npm run bench -- ${name} --seconds ${seconds} --into ${values.into}\``,
+      ...notes,
+    ];
+    writeFileSync(values.into, into(readFileSync(values.into, "utf8"), figures, run));
   }
   if (values.svg !== undefined) writeFileSync(values.svg, plot(`${name}: ${describeMachine(facts)}`, figures));
   return 0;

@@ -1,6 +1,6 @@
 /** Figures on a terminal, or as Markdown for a page of docs/: lines, and tables of the figures that are cells of one. */
 
-import type { Figure } from "./rounds.js";
+import { type Figure, goalText, meets } from "./rounds.js";
 
 export function printFigures(figures: readonly Figure[], print: (line: string) => void): void {
   for (const figure of figures)
@@ -22,10 +22,7 @@ function printTable(title: string, figures: readonly Figure[], print: (line: str
   const at = (row: string, column: string): string => {
     const found = figures.find((figure) => figure.cell?.row === row && figure.cell.column === column);
     if (found === undefined) return "-";
-    return (
-      `${number(found.value)}${units.length > 1 && found.unit !== "" ? ` ${found.unit}` : ""}` +
-      (found.goal !== undefined && !(found.value <= found.goal) ? "!" : " ")
-    );
+    return `${number(found.value)}${units.length > 1 && found.unit !== "" ? ` ${found.unit}` : ""}${meets(found) ? " " : "!"}`;
   };
   const lines = rows.map((row) => [row, ...columns.map((column) => at(row, column))]);
   const widths = ["", ...columns].map((heading, i) => Math.max(heading.length, ...lines.map((line) => (line[i] as string).length)));
@@ -34,27 +31,44 @@ function printTable(title: string, figures: readonly Figure[], print: (line: str
   print(`\n${title}${units.length === 1 ? ` (${units[0]})` : ""}`);
   print(format(["", ...columns]));
   for (const line of lines) print(format(line));
-  const goals = figures.filter(({ goal }) => goal !== undefined);
-  const missed = goals.filter((figure) => !(figure.value <= (figure.goal as number)));
+  const goals = figures.filter((figure) => goalText(figure) !== "");
+  const missed = goals.filter((figure) => !meets(figure));
   if (goals.length > 0) print(missed.length === 0 ? `all ${goals.length} goals met` : `! ${missed.length} of ${goals.length} goals missed:`);
-  for (const { cell, value, unit, goal } of missed) print(`  ${cell?.row}, ${cell?.column}: ${number(value)} ${unit}, the goal is ${goal}`);
+  for (const figure of missed) print(`  ${figure.cell?.row}, ${figure.cell?.column}: ${number(figure.value)} ${figure.unit}, the goal is ${goalText(figure)}`);
 }
 
 /** The tables, as Markdown. */
 export function printMarkdown(figures: readonly Figure[], print: (line: string) => void): void {
   for (const table of new Set(figures.map((figure) => figure.cell?.table))) {
     if (table === undefined) continue;
-    const cells = figures.filter((figure) => figure.cell?.table === table);
-    const columns = [...new Set(cells.map((figure) => figure.cell?.column ?? ""))];
-    print(`\n${table}\n\n| | ${columns.join(" | ")} |\n|---|${"---|".repeat(columns.length)}`);
-    for (const row of new Set(cells.map((figure) => figure.cell?.row ?? ""))) {
-      const values = columns.map((column) => cells.find(({ cell }) => cell?.row === row && cell.column === column));
-      print(`| ${row} | ${values.map((figure) => (figure === undefined ? "" : `${number(figure.value)} ${figure.unit}`.trim())).join(" | ")} |`);
-    }
+    print(`\n${table}\n`);
+    for (const line of markdownTable(table, figures)) print(line);
   }
 }
 
-const verdict = ({ value, goal }: Figure): string => (goal === undefined ? "" : value <= goal ? ` (goal ${goal})` : ` (MISSES its goal ${goal})`);
+/** One table's lines; none when there is no such table. A figure that misses its goal is marked. */
+export function markdownTable(title: string, figures: readonly Figure[]): string[] {
+  const cells = figures.filter((figure) => figure.cell?.table === title);
+  if (cells.length === 0) return [];
+  const columns = [...new Set(cells.map((figure) => figure.cell?.column ?? ""))];
+  const lines = [`| | ${columns.join(" | ")} |`, `|---|${"---|".repeat(columns.length)}`];
+  for (const row of new Set(cells.map((figure) => figure.cell?.row ?? ""))) {
+    const values = columns.map((column) => cells.find(({ cell }) => cell?.row === row && cell.column === column));
+    lines.push(`| ${row} | ${values.map((figure) => (figure === undefined ? "" : markdownCell(figure))).join(" | ")} |`);
+  }
+  return lines;
+}
+
+function markdownCell(figure: Figure): string {
+  const text = `${number(figure.value)} ${figure.unit}`.trim();
+  return meets(figure) ? text : `${text} **(goal: ${goalText(figure)})**`;
+}
+
+function verdict(figure: Figure): string {
+  const goal = goalText(figure);
+  if (goal === "") return "";
+  return meets(figure) ? ` (goal: ${goal})` : ` (MISSES its goal: ${goal})`;
+}
 
 function number(value: number): string {
   if (!Number.isFinite(value)) return "-";

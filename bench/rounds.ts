@@ -9,6 +9,18 @@ export interface Figure {
   readonly cell?: { readonly table: string; readonly row: string; readonly column: string };
   /** What it should be at most. */
   readonly goal?: number;
+  /** What it should be at least. */
+  readonly least?: number;
+}
+
+/** Whether a figure meets the goals that it has. */
+export function meets({ value, goal, least }: Figure): boolean {
+  return (goal === undefined || value <= goal) && (least === undefined || value >= least);
+}
+
+/** A figure's goal, in words; empty when it has none. */
+export function goalText({ goal, least }: Figure): string {
+  return [goal === undefined ? "" : `at most ${goal}`, least === undefined ? "" : `at least ${least}`].filter((text) => text !== "").join(", ");
 }
 
 /** A figure that is a cell of a table. */

@@ -66,7 +66,7 @@ test("files that the pages name exist", () => {
     ["src", "test", "check", "bench", "docs", "examples"].some((room) =>
       readdirSync(room, { recursive: true, encoding: "utf8" }).some((path) => path.replaceAll("\\", "/").endsWith(`/${file}`) || path === file),
     );
-  for (const page of ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "docs/api.md", "docs/sources.md"]) {
+  for (const page of ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "docs/api.md", "docs/memory.md", "docs/sources.md"]) {
     const text = readFileSync(page, "utf8").replace(/```[a-z]*\n[\s\S]*?```/g, "");
     const named = [...text.matchAll(/[`(]((?:[\w.-]+\/)*[\w-]+\.(?:ts|mjs|md))\b/g)].map(([, file]) => file as string);
     assert.ok(named.length > 0, page);

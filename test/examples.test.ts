@@ -36,6 +36,14 @@ const expected: Readonly<Record<string, RegExp[]>> = {
   ],
   "many-threads.mjs": [/9 threads in a tree of 16 slots/, /at least 10 grace periods/, /there all the while: 0/, /violated invariants: 0/],
   "trace.mjs": [/(\d+) grace periods began, \1 ended; \d+ batches/],
+  "vmalloc.mjs": [
+    /at 123456: p; in the guard page: ERR_PAGE_FAULT/,
+    /4096 pages, most of them in the file: true; wrong: 0/,
+    /in a section: ERR_ATOMIC_CONTEXT/,
+    /virtual: false, true/,
+    /who waited has what came back: true; another is held: true/,
+    /violated invariants: 0/,
+  ],
   "allocators.mjs": [/kmalloc\(0\) gives 8 bytes/, /kmalloc\(100\) gives 128 bytes/, /kmalloc\(4194305\) gives 0/, /violated invariants: {2}0/],
 };
 

@@ -4,7 +4,7 @@
  */
 
 import assert from "node:assert/strict";
-import type { Address } from "../../src/memory/address.js";
+import { type Address, field, NULL, type Order, PAGE_WORDS } from "../../src/memory/address.js";
 import { Arena, formatArena } from "../../src/memory/arena.js";
 import { type ArenaOptions, leastBytes, openLayout } from "../../src/memory/layout.js";
 import { type Memory, SharedMemory } from "../../src/memory/memory.js";
@@ -64,6 +64,46 @@ async function soon(what: string, promise: (signal: AbortSignal) => Promise<unkn
 }
 
 export const runs: readonly Run[] = [
+  {
+    name: "run: pages to the last, and objects of the reserve",
+    run: (wrap) =>
+      withThreads(wrap, {}, async ({ arena: { heap } }, second) => {
+        const taken: Address[] = [];
+        for (let page = heap.allocPages(0 as Order); page !== NULL; page = heap.allocPages(0 as Order)) taken.push(page);
+        assert.equal(heap.pages.free, heap.reservePages, "what is left to those who free");
+        assert.equal(heap.kmalloc(64), NULL);
+        const urgent = heap.withReserve(() => heap.kmalloc(64));
+        assert.notEqual(urgent, NULL);
+        assert.equal(heap.kmalloc(64), NULL, "its slab is for nobody else");
+        assert.equal(second.arena.heap.kmalloc(64), NULL, "in no thread");
+        heap.freePages(taken.pop() as Address);
+        assert.notEqual(heap.kmalloc(64), NULL, "the reserve is whole again");
+        assert.equal(heap.allocPages(0 as Order), NULL);
+        const free = heap.pages.free;
+        assert.equal(heap.allocPagesBulk(free), undefined, "all or none");
+        assert.equal(heap.pages.free, free);
+      }),
+  },
+  {
+    name: "run: pages for who must not sleep",
+    run: (wrap) =>
+      withThreads(wrap, {}, async ({ arena }, { arena: { heap } }) => {
+        const ask = (): Address => heap.allocPages(0 as Order, { atomic: true, zero: true });
+        arena.heap.withArenaLock(() => assert.equal(ask(), NULL, "another holds the lock"));
+        const page = ask();
+        assert.notEqual(page, NULL);
+        heap.memory.fill(page, PAGE_WORDS, -1);
+        heap.freePages(page);
+        const again = ask();
+        assert.equal(again, page, "the same page, or this shows nothing");
+        assert.equal(heap.memory.read(field(again, PAGE_WORDS - 1)), 0, "zeroed");
+        heap.freePages(again);
+        assert.throws(() => arena.heap.withArenaLock(() => assert.fail("in the middle of an update")));
+        assert.equal(ask(), NULL, "it must be mended first");
+        heap.freePages(heap.allocPages(0 as Order));
+        assert.notEqual(ask(), NULL, "it has been");
+      }),
+  },
   {
     name: "run: callbacks registered as a grace period starts",
     run: (wrap) =>

@@ -23,6 +23,7 @@ export function annotateHeap(heap: Heap, thread: Pick<CheckedThread, "memory" | 
   const original = {
     cache: heap.cache.bind(heap),
     withArenaLock: heap.withArenaLock.bind(heap),
+    tryWithArenaLock: heap.tryWithArenaLock.bind(heap),
     allocPages: heap.allocPages.bind(heap),
     allocPagesBulk: heap.allocPagesBulk.bind(heap),
     putBack: heap.putBack.bind(heap),
@@ -49,14 +50,20 @@ export function annotateHeap(heap: Heap, thread: Pick<CheckedThread, "memory" | 
     return cache;
   };
   heap.withArenaLock = (fn, timeout) => original.withArenaLock(() => annotate.privileged(fn), timeout);
-  heap.allocPages = (order, tag) => {
-    const address = original.allocPages(order, tag);
-    if (address !== 0) annotate.allocated(address, PAGE_WORDS << order);
+  heap.tryWithArenaLock = (fn) => original.tryWithArenaLock(() => annotate.privileged(fn));
+  // Zeroed here: what is written to pages before they are known to be taken would be a write after free.
+  const taken = (address: Address, words: number, zero = false): void => {
+    annotate.allocated(address, words);
+    if (zero) thread.memory.fill(address, words, 0);
+  };
+  heap.allocPages = (order, options = {}) => {
+    const address = original.allocPages(order, { ...options, zero: false });
+    if (address !== 0) taken(address, PAGE_WORDS << order, options.zero);
     return address;
   };
-  heap.allocPagesBulk = (count, tag) => {
-    const addresses = original.allocPagesBulk(count, tag);
-    for (const address of addresses ?? []) annotate.allocated(address, PAGE_WORDS);
+  heap.allocPagesBulk = (count, options = {}) => {
+    const addresses = original.allocPagesBulk(count, { ...options, zero: false });
+    for (const address of addresses ?? []) taken(address, PAGE_WORDS, options.zero);
     return addresses;
   };
   heap.putBack = (address) => {

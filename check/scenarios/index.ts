@@ -7,6 +7,7 @@ import { bonsai } from "./bonsai.js";
 import { call } from "./call.js";
 import { directory } from "./directory.js";
 import { killed } from "./killed.js";
+import { mempool } from "./mempool.js";
 import { mutex } from "./mutex.js";
 import { phase } from "./phase.js";
 import { polling } from "./polling.js";
@@ -19,6 +20,7 @@ import { slub } from "./slub.js";
 import { tree } from "./tree.js";
 import { turns } from "./turns.js";
 import { updaters } from "./updaters.js";
+import { vmalloc } from "./vmalloc.js";
 import { wrap } from "./wrap.js";
 import { writers } from "./writers.js";
 
@@ -39,6 +41,8 @@ export const scenarios: readonly Scenario[] = [
   writers,
   slab,
   slub,
+  vmalloc,
+  mempool,
   mutex,
   reap,
   killed,

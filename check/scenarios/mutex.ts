@@ -10,6 +10,7 @@ import { type Actor, inArena, user } from "./support.js";
 
 export const LOCK: Address = user(2);
 const COUNT = user(3);
+const TAKEN = user(4);
 
 export const mutexOf = (a: Actor): RobustMutex => new RobustMutex(a.memory, LOCK, a.heap.slot);
 
@@ -18,6 +19,15 @@ export function count(a: Actor): void {
   const mutex = mutexOf(a);
   mutex.lock();
   a.memory.write(COUNT, a.memory.read(COUNT) + 1);
+  mutex.unlock();
+}
+
+/** As `count`, if the lock can be had without sleeping. */
+function countIfFree(a: Actor): void {
+  const mutex = mutexOf(a);
+  if (mutex.tryLock() === undefined) return;
+  a.memory.write(COUNT, a.memory.read(COUNT) + 1);
+  a.memory.add(TAKEN, 1);
   mutex.unlock();
 }
 
@@ -33,6 +43,11 @@ export const mutex: readonly Scenario[] = [
     name: "mutex of three",
     threads: [count, count, count],
     verify: (a) => assert.equal(a.memory.read(COUNT), 3),
+  }),
+  inArena({
+    name: "mutex of one who waits and one who only tries",
+    threads: [count, countIfFree],
+    verify: (a) => assert.equal(a.memory.read(COUNT), 1 + a.memory.load(TAKEN)),
   }),
   inArena({
     name: "a spin lock's owner dies, and the next one who spins is told",

@@ -77,7 +77,7 @@ const sections: readonly Scenario[] = onFlavors(
 const OTHER = user(1);
 const makeSecond = (a: Actor | undefined): void => formatDomain((a as Actor).memory, LAYOUT, 1, { flavor: "phase" });
 const second = (a: Actor): Domain => a.domain.open(1);
-const takePage = (a: Actor): Address => a.heap.allocPages(0 as Order);
+const takePage = (a: Actor): Address => a.heap.withReserve(() => a.heap.allocPages(0 as Order));
 
 /** POINTER leads to one page, OTHER to a second one; there is no other. */
 function takeAll(a: Actor | undefined): void {

@@ -8,7 +8,8 @@ import { type Actor, onEachFlavor, user } from "./support.js";
 
 const OTHER = user(1);
 
-const takePage = (a: Actor): Address => a.heap.allocPages(0 as Order);
+// The reserve too: what is given next is what was given back last.
+const takePage = (a: Actor): Address => a.heap.withReserve(() => a.heap.allocPages(0 as Order));
 
 /** Take every page; POINTER leads to the first of two buddies, OTHER to the second. */
 function takeBuddies(_: unknown, a?: Actor): void {
@@ -88,7 +89,7 @@ export const retire: readonly Scenario[] = onEachFlavor([
       (a) => {
         retireOld(a);
         a.heap.freePages(otherOf(a));
-        const both = a.heap.allocPages(1 as Order);
+        const both = a.heap.withReserve(() => a.heap.allocPages(1 as Order));
         if (both !== NULL) fill(a, both, -1);
         return both;
       },

@@ -48,7 +48,7 @@ function takeAgain(actor: Actor): void {
   if (again !== NULL) fill(actor, again, -1);
 }
 
-const takePage = (actor: Actor) => (): Address => actor.heap.allocPages(0 as Order);
+const takePage = (actor: Actor) => (): Address => actor.heap.withReserve(() => actor.heap.allocPages(0 as Order));
 const takeLarge = (actor: Actor) => (): Address => actor.heap.kmalloc(LARGE);
 
 export const reuse: readonly Scenario[] = onEachFlavor([

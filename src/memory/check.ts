@@ -84,7 +84,8 @@ function census(heap: Heap, blocks: ReadonlyMap<number, readonly number[]>): str
   const listed = new Set<number>();
   for (let slot = 0; slot < slotsUsed(heap.memory); slot++) for (const page of heap.pageListOf(slot)) listed.add(page);
   for (const { page, kind } of heap.pages.walk()) {
-    if ((kind === PageKind.LISTED) !== listed.has(page)) violations.push(`page ${page} is ${listed.has(page) ? "" : "not "}in a slot's list, and its kind is ${kind}`);
+    if ((kind === PageKind.LISTED) !== listed.has(page))
+      violations.push(`page ${page} is ${listed.has(page) ? "" : "not "}in a slot's list, and its kind is ${kind}`);
   }
   return violations;
 }

@@ -35,7 +35,7 @@ export class ArenaOptionsError extends QuiesceError {
 export class OutOfMemoryError extends QuiesceError {
   /** Bytes asked for. */
   readonly requested: number;
-  /** Bytes in free pages (perhaps too scattered to serve). */
+  /** Bytes in free pages (perhaps too scattered to serve, or kept for what frees). */
   readonly free: number;
   /** Bytes of the whole arena. */
   readonly total: number;
@@ -115,5 +115,37 @@ export class ClosedError extends QuiesceError {
 export class InvalidSizeError extends QuiesceError {
   constructor(what: string, given: unknown, allowed: string) {
     super("ERR_INVALID_SIZE", `${what} must be ${allowed}; got ${String(given)}.`);
+  }
+}
+
+/** A touch of an address of the virtual space where nothing is mapped: a guard page, a freed area, or none at all. */
+export class PageFaultError extends QuiesceError {
+  /** The virtual address, in words. */
+  readonly address: number;
+
+  constructor(address: number, where: string) {
+    super("ERR_PAGE_FAULT", `touch of the virtual address ${address}, ${where}; nothing is mapped there.`);
+    this.address = address;
+  }
+}
+
+/** What may wait was called where waiting is not allowed. */
+export class AtomicContextError extends QuiesceError {
+  constructor(operation: string, why: string) {
+    super("ERR_ATOMIC_CONTEXT", `${operation} may wait, and this thread must not: ${why}. Do it before or after.`);
+  }
+}
+
+/** A page has to come from, or go to, a backing store, and this thread opened the virtual space without one. */
+export class NoBackingStoreError extends QuiesceError {
+  constructor(operation: string) {
+    super("ERR_NO_BACKING_STORE", `${operation} needs a backing store: give one, the same for all threads, as \`store\` to the Vmalloc of this thread.`);
+  }
+}
+
+/** Nothing came free within the time given. */
+export class MempoolTimeoutError extends QuiesceError {
+  constructor(address: number, milliseconds: number) {
+    super("ERR_MEMPOOL_TIMEOUT", `no element of the mempool at ${address} came free in ${milliseconds} ms, and its allocator had none; nothing was taken.`);
   }
 }

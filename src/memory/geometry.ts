@@ -5,7 +5,7 @@
  *
  * Law table
  *   word                 class
- *   descriptor           immutable once its STATE (atomic) says so; PARTIAL, SLABS, EMPTY, DEPOT, SHEAVES, COLOUR locked by the arena lock
+ *   descriptor           immutable once its STATE (atomic) says so; PARTIAL, SLABS, EMPTY, DEPOT, DEPOT_SHEAVES, NEXT_COLOUR, OVERDRAWN locked by the arena lock
  */
 
 import { type Address, field, type Order, PAGE_WORDS } from "./address.js";
@@ -33,6 +33,8 @@ export const Descriptor = {
   DEPOT_SHEAVES: 15,
   /** Colour of the next slab. */
   NEXT_COLOUR: 16,
+  /** 1 when the cache has a page of the reserve (reserve.ts). */
+  OVERDRAWN: 17,
   NAME: 20,
 } as const;
 

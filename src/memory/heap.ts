@@ -12,6 +12,7 @@
  */
 
 import { type Address, field, MAX_ORDER, NULL, type Order, PAGE_BYTES, PAGE_SHIFT, PAGE_WORDS, wordsFor } from "./address.js";
+import { type BuddyInfo, buddyInfo } from "./buddyinfo.js";
 import type { ArenaLock, Cache, CacheInfo } from "./cache.js";
 import { DoubleFreeError, InvalidAddressError, InvalidSizeError, QuiesceError, TooManyCachesError } from "./errors.js";
 import { CacheFlag, Descriptor, descriptorAt, geometryFor, isReady, type Shape, writeDescriptor } from "./geometry.js";
@@ -20,6 +21,7 @@ import { Limbo, type Objects } from "./limbo.js";
 import type { Memory } from "./memory.js";
 import { LIST_CAPACITY, PageList } from "./page-list.js";
 import { PageKind, Pages } from "./pages.js";
+import { Reserve } from "./reserve.js";
 import { RobustMutex } from "./robust-mutex.js";
 import { Sheaves } from "./sheaf.js";
 import { type SlabHooks, Slabs } from "./slab.js";
@@ -82,6 +84,21 @@ export interface CacheOptions {
   readonly typesafeByRcu?: boolean;
 }
 
+/** How pages are wanted. */
+export interface PageOptions {
+  /** Whom they belong to, for `ownedBy`; 0, the default, is nobody. */
+  readonly tag?: number;
+  /** Zeroed; else they hold anything. */
+  readonly zero?: boolean;
+  /**
+   * Never sleep (L5: the caller holds a spin lock): when the arena lock cannot be had within a hundred looks, or what it protects must be mended
+   * first because a thread died with it, there are no pages.
+   */
+  readonly atomic?: boolean;
+}
+
+const NO_OPTIONS: PageOptions = {};
+
 /** One thread's allocator. */
 export class Heap implements ArenaLock, Objects {
   readonly memory: Memory;
@@ -91,6 +108,7 @@ export class Heap implements ArenaLock, Objects {
   readonly sheaves: Sheaves;
   readonly #lock: RobustMutex;
   readonly #pageList: PageList;
+  readonly #reserve: Reserve;
   readonly #caches: (Cache | undefined)[] = [];
   readonly #constructors = new Map<number, (object: Address) => void>();
   /** Of slob: all its caches'. */
@@ -104,7 +122,8 @@ export class Heap implements ArenaLock, Objects {
     this.memory = memory;
     this.layout = layout;
     this.slot = slot;
-    this.pages = new Pages(memory, layout);
+    this.#reserve = new Reserve(layout.pages - layout.firstPage, () => this.#namedCaches());
+    this.pages = new Pages(memory, layout, this.#reserve);
     this.sheaves = new Sheaves(memory, this.pages);
     this.#lock = new RobustMutex(memory, Header.ARENA_LOCK, slot);
     this.#pageList = this.pageListOf(slot.index);
@@ -123,6 +142,23 @@ export class Heap implements ArenaLock, Objects {
   /** Run `fn` with the arena lock. */
   withArenaLock<T>(fn: () => T, timeout?: number): T {
     this.lockArena(timeout);
+    return this.#runLocked(fn);
+  }
+
+  /**
+   * As `withArenaLock`, without ever sleeping.
+   * @returns undefined, and nothing has run, when another thread holds the lock, or died with it and left something to mend
+   */
+  tryWithArenaLock<T>(fn: () => T): T | undefined {
+    this.slot.mustBeAttached();
+    const died = this.#lock.tryLock();
+    if (died === undefined) return undefined;
+    if (!died) return this.#runLocked(fn);
+    this.#lock.unlock(true); // mending walks the whole arena: that is for a caller who has the time
+    return undefined;
+  }
+
+  #runLocked<T>(fn: () => T): T {
     let failed = true;
     try {
       const result = fn();
@@ -136,6 +172,18 @@ export class Heap implements ArenaLock, Objects {
     } finally {
       this.#lock.unlock(failed);
     }
+  }
+
+  /**
+   * Run `fn`, which in the end gives back at least what it takes, with the pages that are kept for such: see reserve.ts. For this thread only, until `fn` returns.
+   */
+  withReserve<T>(fn: () => T): T {
+    return this.#reserve.use(fn);
+  }
+
+  /** Pages that are kept for `withReserve`. */
+  get reservePages(): number {
+    return this.#reserve.size;
   }
 
   // Caches -------------------------------------------------------------------------------------------
@@ -168,6 +216,12 @@ export class Heap implements ArenaLock, Objects {
     for (let index = 0; index < this.layout.caches; index++) {
       if (isReady(this.memory, descriptorAt(this.layout, index))) yield index;
     }
+  }
+
+  #namedCaches(): number {
+    let named = 0;
+    for (let index = FIRST_NAMED; index < this.layout.caches; index++) if (isReady(this.memory, descriptorAt(this.layout, index))) named++;
+    return named;
   }
 
   /**
@@ -253,54 +307,64 @@ export class Heap implements ArenaLock, Objects {
 
   /**
    * Take 2^order contiguous pages.
-   * @param tag whom they belong to, for `ownedBy`
    * @returns address of the first, NULL when no block is large enough
    */
-  allocPages(order: Order, tag = 0): Address {
+  allocPages(order: Order, options: PageOptions = NO_OPTIONS): Address {
     if (!Number.isInteger(order) || order < 0 || order > MAX_ORDER) throw new InvalidSizeError("the order", order, `a whole number from 0 to ${MAX_ORDER}`);
-    if (order === 0) return this.#allocPage(tag);
-    return this.withArenaLock(() => {
-      const page = this.#allocOrShrink(order);
-      if (page === 0) return NULL;
-      this.pages.claim(page, PageKind.PAGES, tag);
-      return (page << PAGE_SHIFT) as Address;
-    });
+    const address = order === 0 ? this.#takePage(options) : this.#takePages(options, () => this.#takeBlock(order, options));
+    if (address === undefined) return NULL;
+    if (options.zero === true) this.memory.fill(address, PAGE_WORDS << order, 0);
+    return address;
   }
 
-  #allocPage(tag: number): Address {
+  #takeBlock(order: Order, options: PageOptions): Address | undefined {
+    let page = this.pages.alloc(order);
+    if (page === 0) {
+      this.shrink();
+      page = this.pages.alloc(order);
+    }
+    return page === 0 ? undefined : this.#claimPages(page, options);
+  }
+
+  // One page comes from the slot's own list, but of the reserve just what is asked for.
+  #takePage(options: PageOptions): Address | undefined {
     this.slot.mustBeAttached();
-    if (this.#pageList.isEmpty)
-      this.withArenaLock(() => {
-        this.#pageList.refill();
-        if (!this.#pageList.isEmpty) return;
-        this.shrink();
-        this.#pageList.refill();
-      });
-    return (this.#pageList.take(tag) << PAGE_SHIFT) as Address;
+    if (this.pages.reserveOpen) return this.#takePages(options, () => this.#takeBlock(0 as Order, options));
+    if (this.#pageList.isEmpty) this.#takePages(options, () => this.#refillPages());
+    const page = this.#pageList.take(options.tag ?? 0);
+    return page === 0 ? undefined : ((page << PAGE_SHIFT) as Address);
   }
 
-  #allocOrShrink(order: Order): number {
-    const page = this.pages.alloc(order);
-    if (page !== 0) return page;
+  #refillPages(): void {
+    this.#pageList.refill();
+    if (!this.#pageList.isEmpty) return;
     this.shrink();
-    return this.pages.alloc(order);
+    this.#pageList.refill();
   }
 
   /**
    * Take `count` separate pages, wherever they are: all of them or none.
    * @returns their addresses, or undefined when there are not so many
    */
-  allocPagesBulk(count: number, tag = 0): Address[] | undefined {
+  allocPagesBulk(count: number, options: PageOptions = NO_OPTIONS): Address[] | undefined {
     if (!Number.isInteger(count) || count < 0) throw new InvalidSizeError("the number of pages", count, "a whole number, not negative");
-    return this.withArenaLock(() => {
-      if (this.pages.free < count) this.shrink();
-      if (this.pages.free < count) return undefined;
-      return Array.from({ length: count }, () => {
-        const page = this.pages.alloc(0 as Order);
-        this.pages.claim(page, PageKind.PAGES, tag);
-        return (page << PAGE_SHIFT) as Address;
-      });
+    const addresses = this.#takePages(options, () => {
+      if (this.pages.available < count) this.shrink();
+      if (this.pages.available < count) return undefined;
+      return Array.from({ length: count }, () => this.#claimPages(this.pages.alloc(0 as Order), options));
     });
+    if (options.zero === true) for (const address of addresses ?? []) this.memory.fill(address, PAGE_WORDS, 0);
+    return addresses;
+  }
+
+  // Zeroing comes after the lock is let go: a large block takes long, and is private by then.
+  #takePages<T>({ atomic = false }: PageOptions, take: () => T | undefined): T | undefined {
+    return atomic ? this.tryWithArenaLock(take) : this.withArenaLock(take);
+  }
+
+  #claimPages(page: number, { tag = 0 }: PageOptions): Address {
+    this.pages.claim(page, PageKind.PAGES, tag);
+    return (page << PAGE_SHIFT) as Address;
   }
 
   /**
@@ -339,7 +403,7 @@ export class Heap implements ArenaLock, Objects {
   #kmallocPages(bytes: number, tag: number): Address {
     if (!Number.isInteger(bytes) || bytes < 0) throw new InvalidSizeError("the size", bytes, "a whole number of bytes, not negative");
     if (bytes > MAX_KMALLOC_BYTES) return NULL;
-    return this.allocPages(Math.ceil(Math.log2(wordsFor(bytes) / PAGE_WORDS)) as Order, tag);
+    return this.allocPages(Math.ceil(Math.log2(wordsFor(bytes) / PAGE_WORDS)) as Order, { tag });
   }
 
   /**
@@ -452,6 +516,14 @@ export class Heap implements ArenaLock, Objects {
   bytes(): { total: number; used: number } {
     const free = this.withArenaLock(() => this.pages.free);
     return { total: this.layout.pages * PAGE_BYTES, used: (this.layout.pages - free) * PAGE_BYTES };
+  }
+
+  /** How the free pages lie; `formatBuddyInfo` makes text of it. */
+  buddyinfo(): BuddyInfo {
+    return buddyInfo(
+      this.withArenaLock(() => this.pages.freeBlocks()),
+      this.pages.all,
+    );
   }
 
   /** A slot's limbo in a domain: its own thread's, or with the arena lock a reaper's. */

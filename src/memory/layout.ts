@@ -14,6 +14,7 @@
  *   ARENA_LOCK                    atomic (robust mutex)
  *   SLOTS_USED, NEXT_THREAD       atomic
  *   FREE_LISTS, FREE_PAGES, LEAST_FREE_PAGES, SHEAF_PAGES, FREE_SHEAVES   locked by ARENA_LOCK
+ *   VM_LOCK .. VM_HAND            see vmalloc/
  *
  * Guarantee: `openLayout` accepts exactly the buffers that `formatArena` of the same format
  * version made, whole; anything else is refused with a precise error and nothing is written.
@@ -52,6 +53,13 @@ export const Header = {
   LEAST_FREE_PAGES: 108 as Address, // low-water mark
   SHEAF_PAGES: 109 as Address, // list of the pages that sheaves are cut from
   FREE_SHEAVES: 110 as Address, // list of the free ones
+  VM_LOCK: 112 as Address, // words 112 to 118: the virtual space (vmalloc/)
+  SWAP_LOCK: 113 as Address,
+  VM_DIRECTORY: 114 as Address, // its page table
+  VM_AREAS: 115 as Address, // its areas, by address
+  VM_GENERATION: 116 as Address, // compared by every thread's translations
+  VM_LAZY: 117 as Address, // weight of the freed ranges that are not purged
+  VM_HAND: 118 as Address, // where the clock looks next for a cold page
 } as const;
 
 const HEADER_WORDS = 128;

@@ -32,6 +32,7 @@ import { type Address, field, MAX_ORDER, type Order, PAGE_SHIFT } from "./addres
 import { DoubleFreeError, InvalidAddressError } from "./errors.js";
 import { Header, type Layout, PAGE_ENTRY_WORDS } from "./layout.js";
 import type { Memory } from "./memory.js";
+import type { Reserve } from "./reserve.js";
 
 /** What a block is. */
 export const PageKind = {
@@ -72,11 +73,14 @@ export class Pages {
   readonly #memory: Memory;
   readonly #layout: Layout;
   readonly #table: Address;
+  readonly #reserve: Reserve | undefined;
 
-  constructor(memory: Memory, layout: Layout) {
+  /** @param reserve what ordinary allocations leave; without one, all can be had */
+  constructor(memory: Memory, layout: Layout, reserve?: Reserve) {
     this.#memory = memory;
     this.#layout = layout;
     this.#table = layout.pageTable;
+    this.#reserve = reserve;
   }
 
   #entry(page: number, word: number): Address {
@@ -122,6 +126,21 @@ export class Pages {
   /** Pages in free blocks. */
   get free(): number {
     return this.#memory.read(Header.FREE_PAGES);
+  }
+
+  /** Free pages that this thread may take: without the reserve, unless it is open to it. */
+  get available(): number {
+    return this.#reserve?.available(this.free) ?? this.free;
+  }
+
+  /** Whether some of the reserve is in use. */
+  get isShort(): boolean {
+    return this.#reserve?.isShort(this.free) ?? false;
+  }
+
+  /** Whether this thread may use the reserve. */
+  get reserveOpen(): boolean {
+    return this.#reserve?.open ?? false;
   }
 
   /** Pages that can ever be handed out. */
@@ -194,9 +213,10 @@ export class Pages {
     this.#memory.write(Header.LEAST_FREE_PAGES, this.all);
   }
 
-  /** Take a block of 2^order pages; it is UNCLAIMED. Gives its first page, 0 when no free block is large enough. */
+  /** Take a block of 2^order pages; it is UNCLAIMED. Gives its first page, 0 when no free block is large enough, or only the reserve is left. */
   alloc(order: Order): number {
     const memory = this.#memory;
+    if (this.#reserve?.allows(this.free, 1 << order) === false) return 0;
     let have: number = order;
     while (have <= MAX_ORDER && memory.read(this.#freeList(have)) === 0) have++;
     if (have > MAX_ORDER) return 0;

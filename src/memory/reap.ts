@@ -125,6 +125,7 @@ export function reapThread(heap: Heap, thread: number, timeout?: number): boolea
 export function clearSlot({ memory, layout }: Heap, index: number): void {
   const slot = slotAddress(layout, index);
   memory.store(field(slot, SlotWord.LIVENESS), 0);
+  memory.store(field(slot, SlotWord.PINNED), 0);
   if (memory.load(field(slot, SlotWord.NAME)) !== 0) storeText(memory, field(slot, SlotWord.NAME), NAME_WORDS, "");
   for (let domain = 0; domain < layout.domains; domain++) {
     const record = recordAddress(layout, index, domain);

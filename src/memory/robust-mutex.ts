@@ -95,6 +95,23 @@ export class RobustMutex {
   }
 
   /**
+   * Take the lock without ever sleeping: as many looks as `lock` takes before it sleeps.
+   * @returns undefined when another live thread holds it; else as `lock`
+   * @throws DeadlockError when this thread holds it already
+   */
+  tryLock(): boolean | undefined {
+    const memory = this.#memory;
+    if (this.held) throw new DeadlockError(this.address);
+    this.#slot.noteLock(this.address);
+    for (let tries = 0; tries < SPINS; tries++) {
+      const word = memory.load(this.address);
+      if ((word & OWNER) === 0 && memory.compareExchange(this.address, word, this.#me | (word & WAITERS)) === word) return (word & DIED) !== 0;
+    }
+    this.#slot.forgetLock(this.address);
+    return undefined;
+  }
+
+  /**
    * Take the lock, and run `repair` first if the last owner died. When that throws, the lock is let go and its next owner is told again.
    * @throws what `lock` and `repair` throw
    */

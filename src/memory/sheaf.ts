@@ -135,6 +135,7 @@ export class Sheaves {
   }
 
   #grow(): void {
+    if (this.#pages.isShort) return; // the reserve is for what users ask for
     const page = this.#pages.alloc(0 as Order);
     if (page === 0) return;
     const first = (page << PAGE_SHIFT) as Address;
@@ -190,7 +191,8 @@ export class Sheaves {
     const free = new Set(this.list(Header.FREE_SHEAVES));
     for (const page of pages) {
       for (const sheaf of sheavesOf(page)) {
-        if (free.has(sheaf) !== (this.owner(sheaf) === 0)) violations.push(`sheaf ${sheaf} belongs to ${this.owner(sheaf)} and is ${free.has(sheaf) ? "" : "not "}in the free list`);
+        if (free.has(sheaf) !== (this.owner(sheaf) === 0))
+          violations.push(`sheaf ${sheaf} belongs to ${this.owner(sheaf)} and is ${free.has(sheaf) ? "" : "not "}in the free list`);
       }
     }
     return violations;

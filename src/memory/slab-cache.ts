@@ -228,7 +228,8 @@ export class SlabCache implements Cache {
   }
 
   adopt(sheaf: Address): void {
-    if (this.#memory.read(field(this.slabs.descriptor, Descriptor.DEPOT_SHEAVES)) < this.#mostSheaves) {
+    const hasRoom = this.#memory.read(field(this.slabs.descriptor, Descriptor.DEPOT_SHEAVES)) < this.#mostSheaves;
+    if (hasRoom && !this.slabs.isShort) {
       this.#sheaves.setOwner(sheaf, inDepotOf(this.index)); // commit
       this.#sheaves.push(field(this.slabs.descriptor, Descriptor.DEPOT), sheaf);
       this.#countDepot(1);
@@ -250,13 +251,15 @@ export class SlabCache implements Cache {
   #refill(sheaf: Address): void {
     const memory = this.#memory;
     const { slabs } = this;
-    const target = this.capacity >>> 1;
+    // Of the reserve just what is asked for: the rest would be left to whoever asks next.
+    const target = slabs.overdrawn ? 1 : this.capacity >>> 1;
+    const room = slabs.overdrawn ? 1 : this.capacity;
     for (let count = memory.read(countWord(sheaf)); count < target; ) {
       const found = slabs.findFree();
       if (found === undefined) return;
       // Half a bitmap word at most: two threads that refill from one slab then have their objects' side words on lines of their own.
       let mask = (found.free & 0xffff) === 0 ? found.free : found.free & 0xffff;
-      while (popCount(mask) > this.capacity - count) mask &= ~(1 << (31 - Math.clz32(mask)));
+      while (popCount(mask) > room - count) mask &= ~(1 << (31 - Math.clz32(mask)));
       // The highest goes in first: objects taken one after the other then lie side by side.
       let end = count;
       for (let left = mask; left !== 0; ) {

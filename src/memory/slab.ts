@@ -35,6 +35,7 @@ import { type Address, field, PAGE_SHIFT } from "./address.js";
 import type { CacheInfo } from "./cache.js";
 import { CacheFlag, cacheName, colourStep, Descriptor, SlabWord } from "./geometry.js";
 import type { Memory } from "./memory.js";
+import { isOverdrawn, noteTaken } from "./overdrawn.js";
 import type { Pages } from "./pages.js";
 import { NOT_LIVE, SlabPlaces } from "./slab-places.js";
 
@@ -89,6 +90,7 @@ export class Slabs extends SlabPlaces {
     const memory = this.memory;
     const page = this.pages.alloc(this.order);
     if (page === 0) return false;
+    noteTaken(memory, this.pages, this.descriptor);
     const slab = (page << PAGE_SHIFT) as Address;
     memory.write(field(slab, SlabWord.FREE), this.capacity);
     memory.write(field(slab, SlabWord.OBJECTS), this.objects + this.#nextColour() * colourStep(this));
@@ -126,12 +128,23 @@ export class Slabs extends SlabPlaces {
     }
   }
 
+  /** Whether some of the reserve is in use, so that nothing is kept for speed. */
+  get isShort(): boolean {
+    return this.pages.isShort;
+  }
+
+  /** Whether the cache has a page of the reserve: its objects are for `withReserve` then. */
+  get overdrawn(): boolean {
+    return isOverdrawn(this.memory, this.pages, this.descriptor);
+  }
+
   /**
    * A bitmap word with objects that can be taken, in the first partial slab (a new one if need be).
-   * @returns undefined when there are no pages for a new slab
+   * @returns undefined when there are no pages for a new slab, or the cache is overdrawn and the reserve not open
    */
   findFree(): { slab: Address; word: Address; free: number; firstIndex: number } | undefined {
     const memory = this.memory;
+    if (this.overdrawn && !this.pages.reserveOpen) return undefined;
     let page = memory.read(this.#word(Descriptor.PARTIAL));
     if (page === 0) {
       if (!this.#grow()) return undefined;
@@ -205,9 +218,9 @@ export class Slabs extends SlabPlaces {
     return this.memory.read(field(slab, SlabWord.FREE));
   }
 
-  // One spare a cache is kept.
+  // One is kept for speed, unless the reserve is waiting for it.
   #keepOrRelease(page: number): void {
-    if (this.#count(Descriptor.EMPTY, 1) > 1) this.#release(page);
+    if (this.#count(Descriptor.EMPTY, 1) > 1 || this.pages.isShort) this.#release(page);
   }
 
   #release(page: number): void {

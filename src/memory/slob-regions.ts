@@ -29,6 +29,7 @@ import { type Address, field, NULL, type Order, PAGE_SHIFT, PAGE_WORDS } from ".
 import { Descriptor, descriptorAt } from "./geometry.js";
 import type { Layout } from "./layout.js";
 import type { Memory } from "./memory.js";
+import { isOverdrawn, noteTaken } from "./overdrawn.js";
 import type { Pages } from "./pages.js";
 
 /** What a block is. */
@@ -194,12 +195,13 @@ export class SlobRegions {
    * @param words of it
    * @param align words
    * @param note told of the object before it is out
-   * @returns NULL when there are no pages for a new region
+   * @returns NULL when there are no pages for a new region, or the list is overdrawn and the reserve not open
    */
   take(cache: number, words: number, align: number, note: (object: Address) => void): Address {
     const size = Math.max(LEAST, BEFORE + words + (words & 1));
     const step = Math.max(2, align);
     const list = LIST_BOUNDS.filter((bound) => words >= bound).length;
+    if (isOverdrawn(this.#memory, this.#pages, descriptorAt(this.#layout, list)) && !this.#pages.reserveOpen) return NULL;
     for (const page of this.#pages.list(this.#list(list))) {
       const region = (page << PAGE_SHIFT) as Address;
       if (this.#memory.read(region) < size) continue;
@@ -243,6 +245,7 @@ export class SlobRegions {
     while (this.#place(firstBlock(order) as Address, step) + size > PAGE_WORDS << order) order++;
     const page = this.#pages.alloc(order as Order);
     if (page === 0) return NULL;
+    noteTaken(this.#memory, this.#pages, descriptorAt(this.#layout, list));
     const region = (page << PAGE_SHIFT) as Address;
     const room = (PAGE_WORDS << order) - firstBlock(order);
     this.#memory.write(region, room);

@@ -16,6 +16,7 @@
  *   STATE             atomic; kind in the low 3 bits, thread number above them
  *   LIVENESS          atomic; written only by the slot's thread while LIVE, 0 in a FREE slot
  *   NAME, reader lines   atomic (see rcu/)
+ *   PINNED            atomic; written only by the slot's thread (vmalloc/swap.ts)
  *   line 1, limbos, page list, words of caches   private to the slot's thread while LIVE; once the thread is dead, or has
  *                     left, private to whoever holds the arena lock. A thread's death happens before the
  *                     host reports it, and all later owners are ordered by the arena lock.
@@ -39,6 +40,8 @@ export const SlotWord = {
   INTENT: 40,
   /** Limbo segment the object goes to. */
   INTENT_SEGMENT: 41,
+  /** Page of the virtual space that the thread is copying from or to, so that nobody evicts it; 0 for none (vmalloc/swap.ts). */
+  PINNED: 56,
 } as const;
 
 /** Words of a thread's name. */
@@ -147,6 +150,8 @@ export class Slot {
   #detached = false;
   /** Spin locks that the thread holds: it must not wait for anything. */
   spinLocks = 0;
+  /** Why the thread must not wait for anything now, undefined when it may (the kernel's might_sleep). The rooms above add their reasons. */
+  mayNotBlock: () => string | undefined;
   /** Grace-period domains that the thread has opened (rcu/). */
   readonly openDomains: Set<number> = new Set();
   /** Sleeps until `address` is notified, at most `timeout` ms; may wake early. */
@@ -161,6 +166,10 @@ export class Slot {
     this.thread = thread;
     this.address = slotAddress(layout, index);
     this.#held = field(this.address, SlotWord.HELD);
+    this.mayNotBlock = () => {
+      if (this.spinLocks > 0) return "it holds a spin lock, for which others burn their time";
+      return this.#locks.includes(Header.ARENA_LOCK) ? "it holds the arena lock" : undefined;
+    };
     this.park = (address, expected, timeout) => {
       // A thread that may not block spins: locks are held for microseconds.
       if (memory.canBlock) memory.wait(address, expected, timeout);

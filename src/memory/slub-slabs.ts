@@ -157,13 +157,16 @@ export class SlubSlabs extends Slabs {
     return found.slab;
   }
 
-  /** Take all objects that are in a slab out of it, as a list for its holder. Gives the first. */
+  /** Take all objects that are in a held slab out of it, as a list for its holder. Gives the first. */
   takeAll(slab: Address): Address {
     const { memory } = this;
     let first = 0 as Address;
-    for (let i = this.bitmapWords - 1; i >= 0; i--) {
+    // Of the reserve just what is asked for: the rest would be left to whoever asks next.
+    const isOne = this.overdrawn;
+    for (let i = this.bitmapWords - 1; i >= 0 && !(isOne && first !== 0); i--) {
       const word = field(slab, SlabWord.BITMAPS + i);
-      const mask = ~memory.read(word) & this.validBits(i);
+      const free = ~memory.read(word) & this.validBits(i);
+      const mask = isOne ? free & -free : free;
       let count = 0;
       // The highest goes in first: objects taken one after the other then lie side by side.
       for (let left = mask; left !== 0; count++) {

@@ -129,6 +129,8 @@ export class Domain {
       this.reader.goOffline(); // a thread that sleeps for a lock must not hold up a grace period
       park(address, expected, timeout);
     };
+    const { mayNotBlock } = slot;
+    slot.mayNotBlock = () => (this.reader.nesting > 0 ? "it is in a read-side section" : mayNotBlock());
     family.members.push(this);
     openDomains.add(index);
   }

@@ -15,8 +15,8 @@
  */
 
 import { type Address, field } from "../memory/address.js";
-import { RobustMutex } from "../memory/robust-mutex.js";
 import { cacheName, descriptorAt } from "../memory/geometry.js";
+import { RobustMutex } from "../memory/robust-mutex.js";
 import type { Domain } from "../rcu/domain.js";
 import { formatDomain, isFormatted, rcuWordsOf, unformatDomain } from "../rcu/flavors/open.js";
 import { HEADER_BYTES, type Place } from "../structures/structure.js";

@@ -242,7 +242,8 @@ export class IntervalMap<B extends BoundsName, T, V = T> {
   /**
    * Take the value from all keys from `lo` to `hi`.
    * @returns whether any of them had one
-   * @throws as `set`: a range that is split takes memory
+   * @throws as `set`: a range that is split in two takes memory. What takes ranges away or trims them has a reserve (memory/reserve.ts), which is used up only
+   *   while readers hold up grace periods
    */
   delete(lo: GivenKey<B>, hi: GivenKey<B>): boolean {
     const range = this.#range(lo, hi);
@@ -383,7 +384,10 @@ export class IntervalMap<B extends BoundsName, T, V = T> {
       }
     }
     if (piece === undefined && !overlapsAny) return false;
-    this.#replaceRun(from, to, pieces);
+    // What takes an entry away, or trims it, ends with no more nodes than before; splitting one in two does not.
+    const gives = piece === undefined && (pieces.length < 2 || first !== last);
+    if (gives) this.#domain.arena.heap.withReserve(() => this.#replaceRun(from, to, pieces));
+    else this.#replaceRun(from, to, pieces);
     return true;
   }
 
@@ -489,7 +493,7 @@ export class IntervalMap<B extends BoundsName, T, V = T> {
     for (const node of heap.liveObjects(this.#place.cache)) if (!reachable.has(node)) this.#domain.retire(node);
     for (const block of heap.ownedBy(this.#place.tag)) if (!reachable.has(block)) this.#domain.retire(block);
     try {
-      tree.repair();
+      heap.withReserve(() => tree.repair());
     } catch (error) {
       tree.rollBack(); // while the lock is held: the next owner frees what was replaced so far
       throw error;

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -45,8 +45,29 @@ const tablesOf = ({ figures }: Printed): string[] => [...new Set(figures.map(({ 
 test("--help names the suites; an unknown suite, two, or bad seconds are refused", () => {
   const { status, stdout } = bench(["--help"]);
   assert.equal(status, 0);
-  for (const suite of ["ip-lookup", "rcu", "turn-costs"]) assert.match(stdout, new RegExp(`^ {2}${suite} `, "m"));
+  for (const suite of ["allocators", "ip-lookup", "rcu", "turn-costs"]) assert.match(stdout, new RegExp(`^ {2}${suite} `, "m"));
   for (const args of [[], ["nothing"], ["rcu", "rcu"], ["rcu", "--seconds", "soon"], ["toString"]]) assert.equal(bench(args).status, 2, args.join(" "));
+});
+
+test("allocators, and a page with its tables; without a C compiler it says what to install", () => {
+  const directory = mkdtempSync(join(tmpdir(), "quiesce-bench-"));
+  try {
+    const page = join(directory, "page.md");
+    writeFileSync(page, "<!-- run -->\nold\n<!-- /run -->\n<!-- table: goals -->\nold\n<!-- /table -->\n<!-- table: no such -->\nkept\n<!-- /table -->\n");
+    const printed = json(["allocators", "--seconds", "1", "--into", page], { PATH: directory });
+    const tables = tablesOf(printed);
+    for (const title of [...readFileSync("docs/memory.md", "utf8").matchAll(/<!-- table: (.*?) -->/g)].map(([, title]) => title as string))
+      assert.ok(tables.includes(title), `docs/memory.md has a place for "${title}", which the suite does not make`);
+    assert.ok(printed.notes.some((note) => note.includes("apt-get install gcc libmimalloc-dev")));
+    assert.ok(printed.figures.every(({ cell }) => cell?.column !== "glibc"));
+    const wastes = printed.figures.filter(({ what }) => what.startsWith("traces: waste") || what.startsWith("traces: internal"));
+    assert.ok(wastes.length > 0 && wastes.every(({ value }) => value >= 0 && value < 100));
+    const text = readFileSync(page, "utf8");
+    assert.match(text, /^<!-- run -->\n\n- Node [\s\S]*<!-- \/run -->\n<!-- table: goals -->\n\n\| \|[\s\S]*<!-- \/table -->\n<!-- table: no such -->\nkept\n/);
+    assert.doesNotMatch(text, /old/);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
 });
 
 test("ip-lookup", () => {

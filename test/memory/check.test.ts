@@ -5,9 +5,9 @@ import { test } from "node:test";
 import { ownLimbo, retireInto } from "../../check/support/limbo.js";
 import { type Address, field, type Order } from "../../src/memory/address.js";
 import type { Arena } from "../../src/memory/arena.js";
+import { Descriptor as DESCRIPTOR, descriptorAt, SlabWord as SLAB } from "../../src/memory/geometry.js";
 import { Header, PAGE_ENTRY_WORDS } from "../../src/memory/layout.js";
 import { PageKind } from "../../src/memory/pages.js";
-import { Descriptor as DESCRIPTOR, descriptorAt, SlabWord as SLAB } from "../../src/memory/geometry.js";
 import { countWord, lastEntry } from "../../src/memory/sheaf.js";
 import type { SlabCache } from "../../src/memory/slab-cache.js";
 import { RecordWord } from "../../src/memory/slot.js";
@@ -44,7 +44,9 @@ const slabCache = ({ heap }: Arena, index: number): SlabCache => heap.cache(inde
 /** A magazine of a cache: only its thread knows it, but each object in it is of that size. */
 function magazineOf({ heap }: Arena, index: number): Address {
   const inLimbo = new Set([...ownLimbo(heap).sheaves(), ...ownLimbo(heap).openSheaves()]);
-  const found = [...heap.sheaves.all()].find((sheaf) => !inLimbo.has(sheaf) && heap.sheaves.count(sheaf) > 0 && heap.cacheOf(heap.sheaves.last(sheaf))?.index === index);
+  const found = [...heap.sheaves.all()].find(
+    (sheaf) => !inLimbo.has(sheaf) && heap.sheaves.count(sheaf) > 0 && heap.cacheOf(heap.sheaves.last(sheaf))?.index === index,
+  );
   return found as Address;
 }
 
@@ -179,7 +181,11 @@ const corruptions: readonly { name: string; says: RegExp; corrupt(s: Sound): voi
       arena.memory.write(lastEntry(magazine, 1), arena.memory.read(lastEntry(magazine, 2)));
     },
   },
-  { name: "limbo: its sheaves lost", says: /objects are in it, it counts/, corrupt: ({ arena }) => arena.memory.write(field(ownLimbo(arena.heap).record, RecordWord.LIMBO + 1), 0) },
+  {
+    name: "limbo: its sheaves lost",
+    says: /objects are in it, it counts/,
+    corrupt: ({ arena }) => arena.memory.write(field(ownLimbo(arena.heap).record, RecordWord.LIMBO + 1), 0),
+  },
   {
     name: "partial list: a slab missing",
     says: /not in the partial list/,

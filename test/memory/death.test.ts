@@ -55,7 +55,7 @@ class Victim {
 
   takeBulk(count: number): readonly Address[] {
     this.askingForPages = true;
-    const pages = this.heap.allocPagesBulk(count, TAG) ?? [];
+    const pages = this.heap.allocPagesBulk(count, { tag: TAG }) ?? [];
     this.askingForPages = false;
     assert.equal(pages.length, count);
     for (const page of pages) this.had.add(page);
@@ -301,7 +301,7 @@ test("a page block's order and tag survive its owner's death", () => {
   const world = new World(PAGES);
   const memory = world.dying();
   const victim = world.arena(VICTIM, memory);
-  const block = victim.heap.allocPages(2 as Order, TAG);
+  const block = victim.heap.allocPages(2 as Order, { tag: TAG });
   memory.kill();
   const survivor = world.arena(SURVIVOR);
   reap(survivor);

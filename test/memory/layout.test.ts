@@ -119,7 +119,7 @@ test("the least arena of any options has room for 64 pages, all of which can be 
     const memory = new SharedMemory(new SharedArrayBuffer(leastBytes(options)));
     formatArena(memory, options);
     const { heap } = new Arena(memory, 1);
-    const pages = heap.allocPagesBulk(64);
+    const pages = heap.withReserve(() => heap.allocPagesBulk(64));
     assert.equal(pages?.length, 64);
     for (const page of pages ?? []) memory.fill(page, 1024, -1);
     for (const page of pages ?? []) heap.freePages(page);

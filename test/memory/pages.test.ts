@@ -7,8 +7,8 @@ import { ownLimbo, retireInto } from "../../check/support/limbo.js";
 import { seedOf } from "../../check/support/seed.js";
 import { type Address, MAX_ORDER, NULL, type Order, PAGE_BYTES, PAGE_WORDS } from "../../src/memory/address.js";
 import type { Arena } from "../../src/memory/arena.js";
-import type { Heap } from "../../src/memory/heap.js";
 import { DoubleFreeError, InvalidAddressError, InvalidSizeError } from "../../src/memory/errors.js";
+import type { Heap } from "../../src/memory/heap.js";
 import { PageKind } from "../../src/memory/pages.js";
 import { World } from "../support/world.js";
 
@@ -68,7 +68,9 @@ test("after any sequence: aligned, no two free buddies, nothing lost, and as at 
           const before = settled(heap);
           const block = heap.allocPages(step.take as Order);
           if (block === NULL) {
-            assert.ok(!before.some((count, order) => order >= step.take && count > 0), "refused, though there is a block");
+            settled(heap);
+            const left = heap.pages.free - 2 ** step.take;
+            assert.ok(left < heap.reservePages || !before.some((count, order) => order >= step.take && count > 0), "refused, though there is a block");
             assert.deepEqual(settled(heap), before, "a refusal changes nothing");
           } else {
             assert.equal((block / PAGE_WORDS) % (1 << step.take), 0);
@@ -79,7 +81,8 @@ test("after any sequence: aligned, no two free buddies, nothing lost, and as at 
           settled(heap);
           const before = heap.pages.free;
           const blocks = heap.allocPagesBulk(step.bulk);
-          assert.equal(blocks === undefined, before < step.bulk, "all, or none when there are not so many");
+          const refused = step.bulk > Math.max(0, before - heap.reservePages);
+          assert.equal(blocks === undefined, refused, "all, or none when there are not so many");
           assert.equal(heap.pages.free, before - (blocks?.length ?? 0));
           for (const block of blocks ?? []) {
             assert.ok(!overlaps(block, 0));
@@ -97,6 +100,7 @@ test("after any sequence: aligned, no two free buddies, nothing lost, and as at 
       }
       examine(arena, held);
       assert.deepEqual(arena.check(), []);
+      assert.ok(heap.pages.free >= heap.reservePages);
       for (const block of held.keys()) heap.freePages(block);
       assert.deepEqual(settled(heap), start);
       assert.deepEqual(arena.check(), []);
@@ -111,7 +115,8 @@ test("every order, down to the last block, and a refusal that changes nothing", 
     const { heap } = arena;
     const start = heap.pages.freeBlocks();
     const blocks: Address[] = [];
-    for (let block = heap.allocPages(order as Order); block !== NULL; block = heap.allocPages(order as Order)) {
+    const take = (): Address => heap.withReserve(() => heap.allocPages(order as Order));
+    for (let block = take(); block !== NULL; block = take()) {
       assert.equal((block / PAGE_WORDS) % (1 << order), 0);
       assert.equal(heap.usableBytes(block), PAGE_BYTES << order);
       blocks.push(block);
@@ -192,7 +197,7 @@ test("a block is given back once, by its first address", () => {
 test("an address outside the arena's pages is refused, whatever the words say that would be its entry in the page table", () => {
   const arena = fresh();
   const { heap, layout, memory } = arena;
-  for (const page of heap.allocPagesBulk(heap.pages.free) ?? []) memory.fill(page, PAGE_WORDS, PageKind.PAGES);
+  for (const page of heap.withReserve(() => heap.allocPagesBulk(heap.pages.free)) ?? []) memory.fill(page, PAGE_WORDS, PageKind.PAGES);
   for (let page = layout.pages; page < layout.pages + 2000; page++) {
     assert.throws(() => heap.freePages((page * PAGE_WORDS) as Address), InvalidAddressError, `freePages(page ${page} of ${layout.pages})`);
   }
@@ -213,14 +218,17 @@ test("less than half of a block is waste", () => {
 
 test("scattered pages serve a bulk request, though no block of two is free", () => {
   const { heap } = fresh();
-  const all = heap.allocPagesBulk(heap.pages.free) as Address[];
+  const all = heap.withReserve(() => heap.allocPagesBulk(heap.pages.free)) as Address[];
   const scattered = all.filter((page) => (page / PAGE_WORDS) % 2 === 0);
   for (const page of scattered) heap.freePages(page);
-  assert.equal(heap.allocPages(1 as Order), NULL);
+  assert.equal(
+    heap.withReserve(() => heap.allocPages(1 as Order)),
+    NULL,
+  );
   settled(heap);
-  const free = heap.pages.free;
+  const free = heap.pages.available;
   assert.equal(heap.allocPagesBulk(free + 1), undefined);
-  assert.equal(heap.pages.free, free, "none was taken");
+  assert.equal(heap.pages.available, free, "none was taken");
   assert.equal(heap.allocPagesBulk(free)?.length, free);
 });
 
@@ -229,7 +237,7 @@ test("pages remember whose they are, whatever the tag", () => {
   const { heap, layout } = arena;
   const descriptor = layout.cacheTable; // what marks a slab of the first cache
   const tags = [1, -5, descriptor, descriptor + 32, layout.slotTable - 32, 2 ** 31 - 1];
-  const blocks = tags.map((tag) => heap.allocPages(1 as Order, tag));
+  const blocks = tags.map((tag) => heap.allocPages(1 as Order, { tag }));
   for (const [i, tag] of tags.entries()) assert.deepEqual(heap.ownedBy(tag), [blocks[i]]);
   for (const block of blocks) retireInto(heap, 0, block);
   for (const block of blocks)

@@ -144,3 +144,18 @@ onEach("a turn that ends in a section is warned of, where sections end with thei
     flavor === "phase" ? [] : ["QuiesceWarning: quiesce: a turn ended inside a read-side section"],
   );
 });
+
+onEach("a slot says why its thread must not wait, in whatever domain the section is", ({ attach }) => {
+  const domain = attach();
+  const { slot } = domain.arena.heap;
+  assert.equal(slot.mayNotBlock(), undefined);
+  domain.read(() => assert.match(slot.mayNotBlock() ?? "", /read-side section/));
+  const index = domain.readLock();
+  assert.match(slot.mayNotBlock() ?? "", /read-side section/);
+  end(domain, index);
+  slot.spinLocks++;
+  assert.match(slot.mayNotBlock() ?? "", /spin lock/);
+  slot.spinLocks--;
+  domain.arena.heap.withArenaLock(() => assert.match(slot.mayNotBlock() ?? "", /arena lock/));
+  assert.equal(slot.mayNotBlock(), undefined);
+});

@@ -71,8 +71,8 @@ function take(): void {
   const bytes = random.pick([0, 8, 24, 64, 90, 128, 200, 500, 3000, 8192, 20000]);
   const order = random.below(4);
   if (random.below(8) !== 0) note(heap.kmalloc(bytes, tag), bytes >>> 2);
-  else if (order !== 3) note(heap.allocPages(order as Order, tag), (PAGE_BYTES << order) >>> 2);
-  else for (const page of heap.allocPagesBulk(random.from(1, 5), tag) ?? []) note(page, PAGE_BYTES >>> 2);
+  else if (order !== 3) note(heap.allocPages(order as Order, { tag }), (PAGE_BYTES << order) >>> 2);
+  else for (const page of heap.allocPagesBulk(random.from(1, 5), { tag }) ?? []) note(page, PAGE_BYTES >>> 2);
 }
 
 /** What it holds has its number in the first and last word: nobody else may be given the same memory. */

@@ -41,6 +41,9 @@ const KMALLOC_MOST_WORDS = 2048;
 /** Class of each size in words. */
 const classOf: Uint8Array = Uint8Array.from({ length: KMALLOC_MOST_WORDS + 1 }, (_, words) => KMALLOC_BYTES.findIndex((bytes) => bytes >= words * 4));
 
+/** The cache that `kmalloc` with a tag takes so many bytes from. */
+export const taggedCacheFor = (bytes: number): number => FIRST_TAGGED + (classOf[wordsFor(bytes)] as number);
+
 /** Largest block that can be had, in bytes: 4 MiB. */
 export const MAX_KMALLOC_BYTES: number = PAGE_BYTES << MAX_ORDER;
 
@@ -291,6 +294,11 @@ export class Heap implements ArenaLock, Objects {
     this.#pageList.flush(0);
     for (const index of this.cacheIndexes()) this.cache(index).shrink();
     this.sheaves.shrink();
+  }
+
+  /** Give back all pages that this thread, and the depots that all share, keep for speed. */
+  trim(): void {
+    this.withArenaLock(() => this.shrink());
   }
 
   /** This thread has left: its caches take and give nothing any more. */

@@ -29,7 +29,7 @@
 
 import { type Address, field, NULL } from "./address.js";
 import { AtomicContextError, DoubleFreeError, InvalidAddressError, InvalidSizeError, MempoolTimeoutError, QuiesceError } from "./errors.js";
-import { type Heap, KMALLOC_BYTES } from "./heap.js";
+import { type Heap, KMALLOC_BYTES, taggedCacheFor } from "./heap.js";
 import type { Memory } from "./memory.js";
 import { RobustMutex } from "./robust-mutex.js";
 
@@ -53,7 +53,7 @@ export interface ElementAllocator {
 /** What the pool's elements are. */
 export type Elements =
   | { /** Size of an element, up to 8192 bytes: kmalloc. */ readonly bytes: number }
-  | { /** Index of a cache whose side words nobody else uses. */ readonly cache: number }
+  | { /** Index of a tracked cache whose side words nobody else uses. */ readonly cache: number }
   | ElementAllocator;
 
 /** A pool to be made. */
@@ -88,6 +88,8 @@ export function createMempool(heap: Heap, options: MempoolOptions): Mempool | un
   const { min, tag = 0 } = options;
   if (!Number.isInteger(min) || min < 1 || min > 2 ** 20) throw new InvalidSizeError("the reserve of a mempool", min, "a whole number from 1 to 2^20");
   const cache = cacheFor(options);
+  if (cache !== NO_CACHE && !heap.cache(cache).isTracked)
+    throw new QuiesceError("ERR_NOT_TRACKED", `cache ${cache} is not tracked: a mempool's elements are told by their side words; create it with \`tracked\`.`);
   const block = heap.kmalloc((PoolWord.ELEMENTS + min) * 4, tag);
   if (block === NULL) return undefined;
   const { memory } = heap;
@@ -105,10 +107,10 @@ function cacheFor(options: Elements): number {
   if ("cache" in options) return options.cache;
   if (!("bytes" in options)) return NO_CACHE;
   const { bytes } = options;
-  const index = KMALLOC_BYTES.findIndex((size) => size >= bytes);
-  if (!Number.isInteger(bytes) || bytes < 1 || index < 0)
+  const most = KMALLOC_BYTES.at(-1) as number;
+  if (!Number.isInteger(bytes) || bytes < 1 || bytes > most)
     throw new InvalidSizeError("the element size of a mempool", bytes, "a whole number of bytes from 1 to 8192; larger ones by functions of your own");
-  return index;
+  return taggedCacheFor(bytes);
 }
 
 /** One thread's view of a pool. */

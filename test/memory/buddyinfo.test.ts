@@ -54,11 +54,13 @@ test("of an arena: whole, scattered, full", () => {
 
   const taken: Address[] = [];
   for (let page = heap.allocPages(0 as Order); page !== NULL; page = heap.allocPages(0 as Order)) taken.push(page);
+  heap.trim();
   const left = heap.buddyinfo();
   assert.equal(left.freePages, heap.pages.all - taken.length);
   // Every other page: much is free, and no two side by side.
   const scattered = taken.filter((page) => (page >>> 10) % 2 === 0);
   for (const page of scattered) heap.freePages(page);
+  heap.trim();
   const info = heap.buddyinfo();
   assert.equal(info.freePages, left.freePages + scattered.length);
   assert.equal(info.unusable[0], 0);

@@ -40,10 +40,12 @@ function leaveTheTop({ heap, layout }: Arena): Address[] {
   for (let order: number = MAX_ORDER; order >= 0; order--) {
     for (let count = heap.pages.freeBlocks()[order] as number; count > 0; count--) taken.push(heap.withReserve(() => heap.allocPages(order as Order)));
   }
+  heap.trim();
   assert.equal(heap.pages.free, 0);
   assert.ok(!taken.includes(NULL));
   const isTop = (block: Address): boolean => block >>> PAGE_SHIFT >= layout.pages - (2 << MAX_ORDER);
   for (const block of taken.filter(isTop)) heap.freePages(block);
+  heap.trim();
   assert.ok(heap.pages.free >= 1 << MAX_ORDER);
   return taken.filter((block) => !isTop(block));
 }

@@ -90,7 +90,7 @@ test("what is not to be given back is refused, and so is what cannot be made", (
 test("over a cache, and over functions", () =>
   withArena((arena) => {
     const { heap } = arena;
-    const cache = heap.createCache("things", 40);
+    const cache = heap.createCache("things", 40, { tracked: true });
     const things = createMempool(heap, { min: 4, cache }) as Mempool;
     const thing = things.allocNow({ tag: 77 });
     assert.deepEqual(things.ownedBy(77), [thing]);

@@ -41,7 +41,7 @@ function examine({ heap }: Arena, handedOut: ReadonlyMap<Address, number>): void
 
 /** Free blocks of each order, once the pages in the slot's own list are back. */
 function settled(heap: Heap): number[] {
-  heap.withArenaLock(() => heap.shrink());
+  heap.trim();
   return heap.pages.freeBlocks();
 }
 

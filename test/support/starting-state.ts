@@ -18,7 +18,7 @@ export interface StartingState {
  */
 export function startingState(arena: Arena): StartingState {
   const { heap, layout } = arena;
-  heap.withArenaLock(() => heap.shrink());
+  heap.trim();
   assert.deepEqual(arena.check(), []);
   const freeBlocks: number[][] = Array.from({ length: MAX_ORDER + 1 }, () => []);
   const kinds = new Uint8Array(layout.pages);

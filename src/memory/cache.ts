@@ -39,6 +39,8 @@ export interface Cache {
   free(object: Address): void;
   /** @throws InvalidAddressError when the address is not the start of an object */
   checkAddress(object: Address): void;
+  /** Index of the cache that an object in one of this cache's blocks is of: its own, unless caches share their blocks (slob). */
+  cacheIndexOf(object: Address): number;
   /** Word of a tracked cache that belongs to the object's owner while it is live, off the lines that readers touch. */
   sideOf(object: Address): Address;
   /** Whether an object is live: for its owner to ask, and for anyone in a tracked cache. */

@@ -26,7 +26,7 @@ import type { MemoryReport } from "./memory-report.js";
 import { type Extent, objectExtent } from "./poison.js";
 import type { Quarantine, Quarantined } from "./quarantine.js";
 import { countWord, lastEntry, type Sheaves } from "./sheaf.js";
-import { NOT_LIVE } from "./slab.js";
+import { NOT_LIVE } from "./slab-places.js";
 
 /** What a debug cache asks of its heap. */
 export interface DebugArena {
@@ -173,6 +173,10 @@ export class DebugCache implements Cache, Quarantined {
       if (object - ZONE_WORDS <= address && (best === undefined || object > best)) best = object;
     }
     return best;
+  }
+
+  cacheIndexOf(object: Address): number {
+    return this.#inner.cacheIndexOf(object);
   }
 
   sideOf(object: Address): Address {

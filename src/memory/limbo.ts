@@ -27,7 +27,7 @@ import { type DoubleFreeError, LockTimeoutError } from "./errors.js";
 import type { Layout } from "./layout.js";
 import type { Memory } from "./memory.js";
 import { countWord, lastEntry, ownedBySlot, SHEAF_CAPACITY, type Sheaves } from "./sheaf.js";
-import { NOT_LIVE } from "./slab.js";
+import { NOT_LIVE } from "./slab-places.js";
 import { openSheafOf, RecordWord, recordAddress, SlotWord, slotAddress } from "./slot.js";
 
 /** Segments of a slot. */

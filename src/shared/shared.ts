@@ -14,7 +14,7 @@
 import { field } from "../memory/address.js";
 import { Arena, attachedThreads, createArena } from "../memory/arena.js";
 import { ClosedError, LockTimeoutError } from "../memory/errors.js";
-import { type ArenaOptions, arenaId, openLayout } from "../memory/layout.js";
+import { type AllocatorName, type ArenaOptions, arenaId, openLayout } from "../memory/layout.js";
 import { SharedMemory } from "../memory/memory.js";
 import type { MemoryReport } from "../memory/memory-report.js";
 import { liveThreads, SlotWord, saysItHoldsLiveness } from "../memory/slot.js";
@@ -55,6 +55,8 @@ export interface SharedOptions extends AttachOptions {
   readonly caches?: number;
   /** Most grace-period domains, the main one and those of `phaseDomain`; default 4. */
   readonly domains?: number;
+  /** What cuts objects from pages: slab (default), slub (no magazines, remote frees without a lock) or slob (first fit, least memory, slow). For all threads. */
+  readonly allocator?: AllocatorName;
   /** Flavor of the main domain: event-loop (default), phase (sections may await), tree (event-loop for many threads). */
   readonly flavor?: FlavorName;
   /** Children of a node of the tree flavor, 2 to 16; default 16. */
@@ -157,8 +159,13 @@ export class Shared {
    * @throws ArenaOptionsError
    */
   static create(options: SharedOptions): Shared {
-    const { bytes, slots, caches, domains, flavor, fanOut, debug = false, debugMemory = false, firstSequence = FIRST_SEQUENCE, ...attach } = options;
-    const given = { ...(slots !== undefined && { slots }), ...(caches !== undefined && { caches }), ...(domains !== undefined && { domains }) };
+    const { bytes, slots, caches, domains, allocator, flavor, fanOut, debug = false, debugMemory = false, firstSequence = FIRST_SEQUENCE, ...attach } = options;
+    const given = {
+      ...(slots !== undefined && { slots }),
+      ...(caches !== undefined && { caches }),
+      ...(domains !== undefined && { domains }),
+      ...(allocator !== undefined && { allocator }),
+    };
     const format = { ...(flavor !== undefined && { flavor }), ...(fanOut !== undefined && { fanOut }), sequence: firstSequence };
     const arenaOptions: ArenaOptions = { ...given, debugMemory, debugWords: debug ? ORIGIN_WORDS : 0, rootWords: rcuWords(given, format) + DIRECTORY_WORDS };
     const buffer = createArena(bytes, arenaOptions);

@@ -17,6 +17,7 @@ import { freeSlot, reapThread, releaseLimbo } from "../../src/memory/reap.js";
 import { SlotKind, slotsOfKind } from "../../src/memory/slot.js";
 import { audit, liveIn } from "../support/audit.js";
 import type { DyingMemory } from "../support/dying-memory.js";
+import { onEachAllocator } from "../support/each-allocator.js";
 import { reapAll, SURVIVOR, THIRD, turn, VICTIM, World } from "../support/world.js";
 
 const TAG = -77;
@@ -219,7 +220,7 @@ function settle(survivor: Arena, victim: Victim, when: string): void {
 }
 
 /** The world of a script, and the blocks the victim inherits. */
-function prepare(script: Script, options: ArenaOptions = {}): { world: World; inherited: readonly Address[] } {
+function prepare(script: Script, options: ArenaOptions): { world: World; inherited: readonly Address[] } {
   const world = new World(PAGES, options);
   const before = world.arena(SURVIVOR);
   const inherited = (script.inherited ?? []).map((bytes) => before.heap.kmalloc(bytes, TAG));
@@ -228,8 +229,11 @@ function prepare(script: Script, options: ArenaOptions = {}): { world: World; in
   return { world, inherited };
 }
 
+/** An arena that nobody has used. */
 const empty = audit(new World(PAGES));
 
+/** Allocators that a debug arena may have. */
+const GUARDED = ["slab", "slub"] as const;
 /** Deaths of a script in a debug arena: each is slower than in others, and there are many more accesses. */
 const DEBUG_DEATHS = Number(process.env.QUIESCE_DEBUG_DEATHS ?? 250);
 
@@ -243,13 +247,15 @@ function accessesOf(script: Script, options: ArenaOptions): number {
 }
 
 for (const script of scripts) {
-  test(`a thread dies at each access of: ${script.name}`, () => sweep(script, {}, () => 1));
-  test(`a thread dies in a debug arena, at some accesses of: ${script.name}`, () => {
-    const options = { debugMemory: true };
-    const random = randomOf(seedOf("debug deaths"));
-    const step = Math.ceil(accessesOf(script, options) / DEBUG_DEATHS);
-    return sweep(script, options, () => 1 + random(2 * step - 1));
-  });
+  onEachAllocator(`a thread dies at each access of: ${script.name}`, (options) => sweep(script, options, () => 1));
+  for (const allocator of GUARDED) {
+    test(`${allocator}: a thread dies in a debug arena, at some accesses of: ${script.name}`, () => {
+      const options = { allocator, debugMemory: true };
+      const random = randomOf(seedOf("debug deaths"));
+      const step = Math.ceil(accessesOf(script, options) / DEBUG_DEATHS);
+      return sweep(script, options, () => 1 + random(2 * step - 1));
+    });
+  }
 }
 
 async function sweep(script: Script, options: ArenaOptions, step: () => number): Promise<void> {
@@ -277,7 +283,7 @@ async function sweep(script: Script, options: ArenaOptions, step: () => number):
   assert.ok(deaths > 100, `${deaths} deaths are too few to mean anything`);
 }
 
-test("the reaper dies too, at each access of the reaping; a third thread finishes", async () => {
+onEachAllocator("the reaper dies too, at each access of the reaping; a third thread finishes", async (options) => {
   let deaths = 0;
   for (const [script, first, step] of [
     [scripts[2], 300, 997],
@@ -285,7 +291,7 @@ test("the reaper dies too, at each access of the reaping; a third thread finishe
     [scripts[5], 150, 293],
     [scripts[6], 100, 193],
   ] as const) {
-    const { world, inherited } = prepare(script as Script);
+    const { world, inherited } = prepare(script as Script, options);
     // Some instants of the first death, every instant of the second.
     for (let access = first, alive = false; !alive; access += step) {
       for (let second = 1; ; second++) {

@@ -2,6 +2,8 @@
  * quiesce: live data structures in one shared memory, read by every thread without locks.
  */
 export * from "./memory/errors.js";
+export type { AllocatorName } from "./memory/layout.js";
+export type { MemoryReport } from "./memory/memory-report.js";
 export type { Domain, DomainOptions } from "./rcu/domain.js";
 export { type ContextCode, ContextError, DoubleCallError, GracePeriodTimeoutError } from "./rcu/errors.js";
 export type { FlavorName, ReadIndex } from "./rcu/flavors/flavor.js";

@@ -36,6 +36,10 @@ const expected: Readonly<Record<string, RegExp[]>> = {
   ],
   "many-threads.mjs": [/9 threads in a tree of 16 slots/, /at least 10 grace periods/, /there all the while: 0/, /violated invariants: 0/],
   "trace.mjs": [/(\d+) grace periods began, \1 ended; \d+ batches/],
+  "memory-debug.mjs": [
+    /write-after-free, 12 bytes into a block of 40\n {2}allocated by "main" .*writeAfterFree.*\n {2}freed by "main" .*writeAfterFree/,
+    /300 +3 +kmalloc-128 +0 +\d+ importer \(gone\) .*forget/,
+  ],
   "vmalloc.mjs": [
     /at 123456: p; in the guard page: ERR_PAGE_FAULT/,
     /4096 pages, most of them in the file: true; wrong: 0/,

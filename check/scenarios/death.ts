@@ -15,7 +15,7 @@ export function end(a: Actor): void {
 /** Run a thread that `kill` may end between any two of its accesses. */
 export function mortal(a: Actor, life: (a: Actor) => void): void {
   const memory = new MortalMemory(a.memory, fateOf(a.index));
-  memory.live(() => life(new Actor(a.index, memory, a.tools)));
+  memory.live(() => life(new Actor(a.index, memory, a.tools, a.layout)));
   end(a);
 }
 

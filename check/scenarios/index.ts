@@ -16,6 +16,7 @@ import { retire } from "./retire.js";
 import { reuse } from "./reuse.js";
 import { sections } from "./sections.js";
 import { slab } from "./slab.js";
+import { slub } from "./slub.js";
 import { tree } from "./tree.js";
 import { turns } from "./turns.js";
 import { updaters } from "./updaters.js";
@@ -39,6 +40,7 @@ export const scenarios: readonly Scenario[] = [
   blocks,
   writers,
   slab,
+  slub,
   vmalloc,
   mempool,
   mutex,

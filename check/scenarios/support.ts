@@ -9,7 +9,7 @@ import assert from "node:assert/strict";
 import { type Address, field } from "../../src/memory/address.js";
 import { Arena, attachedThreads, formatArena } from "../../src/memory/arena.js";
 import { Heap } from "../../src/memory/heap.js";
-import { type ArenaOptions, type Layout, leastBytes } from "../../src/memory/layout.js";
+import { type AllocatorName, type ArenaOptions, type Layout, leastBytes } from "../../src/memory/layout.js";
 import type { Memory, WaitResult } from "../../src/memory/memory.js";
 import { repairArena } from "../../src/memory/reap.js";
 import { claimSlot, kindOf, Slot, SlotKind, slotAddress, slotsOfKind } from "../../src/memory/slot.js";
@@ -105,9 +105,11 @@ export class Actor {
   readonly index: number;
   readonly memory: Memory;
   readonly tools: Tools;
+  readonly layout: Layout;
   #domain: Domain | undefined;
 
-  constructor(index: number, memory: Memory, tools: Tools) {
+  constructor(index: number, memory: Memory, tools: Tools, layout: Layout = LAYOUT) {
+    this.layout = layout;
     this.index = index;
     this.memory = memory;
     this.tools = tools;
@@ -135,9 +137,9 @@ export class Actor {
   }
 
   #arenaOfSlot(): Arena {
-    const { memory } = this;
-    const heap = new Heap(memory, LAYOUT, new Slot(memory, LAYOUT, this.index, this.number), repairArena);
-    return Object.assign(Object.create(Arena.prototype) as Arena, { memory, layout: LAYOUT, heap });
+    const { memory, layout } = this;
+    const heap = new Heap(memory, layout, new Slot(memory, layout, this.index, this.number), repairArena);
+    return Object.assign(Object.create(Arena.prototype) as Arena, { memory, layout, heap });
   }
 
   /** A turn of the event loop. */
@@ -164,7 +166,7 @@ export function whole(a: Actor): void {
   const { memory, tools } = a;
   for (let index = 0; index < a.index; index++) {
     const state = memory.load(slotAddress(LAYOUT, index));
-    if (kindOf(state) === SlotKind.LIVE) new Actor(index, memory, tools).domain.detach();
+    if (kindOf(state) === SlotKind.LIVE) new Actor(index, memory, tools, a.layout).domain.detach();
   }
   const survivor = new Actor(0, memory, tools).attach();
   for (let look = 0; look < 2; look++) survivor.advance(); // the first gives what is left a cookie
@@ -185,6 +187,8 @@ export interface ArenaScenario {
   readonly fanOut?: 2 | 4;
   /** About its first grace-period sequence. */
   readonly sequence?: number;
+  /** What cuts objects from pages. */
+  readonly allocator?: AllocatorName;
   /** Sleeps keep their timeouts; they fire when nobody else can run. */
   readonly timeouts?: boolean;
   /** Statistics are kept. */
@@ -208,23 +212,24 @@ export const nameOn = (flavor: FlavorName, name: string): string => (flavor === 
 
 /** A scenario in an arena. */
 export function inArena(spec: ArenaScenario): Scenario {
-  const { name, slots = spec.threads.length, flavor = "event-loop", fanOut = FAN_OUT, sequence = FIRST_SEQUENCE } = spec;
+  const { name, slots = spec.threads.length, flavor = "event-loop", fanOut = FAN_OUT, sequence = FIRST_SEQUENCE, allocator = "slab" } = spec;
+  const layout: Layout = { ...LAYOUT, allocator };
   return {
     name,
     words: WORDS,
     label: (address) => nameOfWord(LAYOUT, address, RCU_WORDS - LAYOUT.domains * DOMAIN_WORDS),
     setup(memory, tools) {
-      formatArena(memory, OPTIONS, [1, 2]);
+      formatArena(memory, { ...OPTIONS, allocator }, [1, 2]);
       formatDomain(memory, LAYOUT, 0, { flavor, fanOut, sequence });
       for (let i = 0; i < slots; i++) claimSlot(memory, LAYOUT, i + 1);
       const own = new ThreadMemory(memory, true);
-      spec.setup?.(...spec.threads.map((_, i) => new Actor(i, own, tools)));
+      spec.setup?.(...spec.threads.map((_, i) => new Actor(i, own, tools, layout)));
       own.end();
     },
     threads: spec.threads.map((run, i) => (inner, tools) => {
       const memory = new ThreadMemory(inner, spec.timeouts !== true, spec.counts);
       try {
-        return tools.turn(() => run(new Actor(i, memory, tools)));
+        return tools.turn(() => run(new Actor(i, memory, tools, layout)));
       } finally {
         memory.end();
       }
@@ -232,7 +237,7 @@ export function inArena(spec: ArenaScenario): Scenario {
     verify: (inner, results) => {
       const memory = new ThreadMemory(inner, true);
       try {
-        spec.verify?.(new Actor(spec.threads.length, memory, NO_TOOLS), results);
+        spec.verify?.(new Actor(spec.threads.length, memory, NO_TOOLS, layout), results);
       } finally {
         memory.end();
       }

@@ -5,12 +5,14 @@
  */
 
 import { checkArena } from "./check.js";
+import { DebugHeap } from "./debug-heap.js";
 import { formatHeap, Heap } from "./heap.js";
 import { type ArenaOptions, checkOptions, formatLayout, Header, type Layout, openLayout } from "./layout.js";
 import { type Memory, SharedMemory } from "./memory.js";
 import { Pages } from "./pages.js";
 import { clearSlot, drainSlot, repairArena } from "./reap.js";
 import { claimSlot, kindOf, SlotKind, slotAddress, slotState, slotsUsed, threadOf } from "./slot.js";
+import { WatchingMemory } from "./watching-memory.js";
 
 /**
  * Make an arena in new shared memory.
@@ -49,9 +51,16 @@ export class Arena {
    * @throws ArenaFormatError, TooManyThreadsError
    */
   constructor(memory: Memory, thread: number) {
-    this.memory = memory;
     this.layout = openLayout(memory);
-    this.heap = new Heap(memory, this.layout, claimSlot(memory, this.layout, thread), repairArena);
+    const slot = claimSlot(memory, this.layout, thread);
+    if (this.layout.debugMemory) {
+      const heap = new DebugHeap(memory, this.layout, slot, repairArena);
+      this.heap = heap;
+      this.memory = new WatchingMemory(memory, heap); // the heap itself looks at poison, and uses the other
+    } else {
+      this.heap = new Heap(memory, this.layout, slot, repairArena);
+      this.memory = memory;
+    }
   }
 
   /** Every violated invariant; none is good. */

@@ -23,6 +23,8 @@ export interface Cache {
   readonly objectWords: number;
   /** Whether recovery finds its live objects. */
   readonly isTracked: boolean;
+  /** Whether it writes into objects that are in its blocks; default false. Debug mode then looks at their poison before they go there only. */
+  readonly writesFreeObjects?: boolean;
 
   /**
    * Take an object; its words hold anything (of a cache with a constructor: what that, or its last user, left).
@@ -37,6 +39,8 @@ export interface Cache {
   free(object: Address): void;
   /** @throws InvalidAddressError when the address is not the start of an object */
   checkAddress(object: Address): void;
+  /** Index of the cache that an object in one of this cache's blocks is of: its own, unless caches share their blocks (slob). */
+  cacheIndexOf(object: Address): number;
   /** Word of a tracked cache that belongs to the object's owner while it is live, off the lines that readers touch. */
   sideOf(object: Address): Address;
   /** Whether an object is live: for its owner to ask, and for anyone in a tracked cache. */
@@ -65,6 +69,8 @@ export interface Cache {
   recoverCounts(): void;
   /** Rebuild what is derived, after a thread died with the arena lock. */
   recoverBlock(page: number): void;
+  /** Every object of a block, live or not. */
+  objects(page: number): Iterable<Address>;
   /** Live objects in a block; of a cache that is not tracked, while nobody else takes or gives any. */
   live(page: number): Iterable<Address>;
   /** Objects in a block that are neither live nor free in it, likewise: in a sheaf or in limbo. */

@@ -78,11 +78,29 @@ export class InvalidAddressError extends QuiesceError {
 
 /** The object is not live: it was freed, or retired, before. */
 export class DoubleFreeError extends QuiesceError {
-  constructor(address: number, operation: "free" | "retire") {
+  /** @param history in a debug arena, where the object was allocated and freed */
+  constructor(address: number, operation: "free" | "retire", history = "") {
     super(
       operation === "free" ? "ERR_DOUBLE_FREE" : "ERR_DOUBLE_RETIRE",
-      `${operation} of address ${address}, which is not live: it was freed or retired before. Each object is given back once, by whoever unlinked it.`,
+      `${operation} of address ${address}, which is not live: it was freed or retired before. Each object is given back once, by whoever unlinked it.${history}`,
     );
+  }
+}
+
+/** The object has another size than whoever frees it says (debug arenas). */
+export class WrongSizeError extends QuiesceError {
+  constructor(address: number, given: number, bytes: number, history: string) {
+    super(
+      "ERR_WRONG_SIZE",
+      `free of ${given} bytes at address ${address}, where ${bytes} bytes were allocated: free what was allocated, with its size.${history}`,
+    );
+  }
+}
+
+/** The object is of another cache than the one it is given back to (debug arenas). */
+export class WrongCacheError extends QuiesceError {
+  constructor(address: number, cache: string, owner: string) {
+    super("ERR_WRONG_CACHE", `address ${address} was given to cache ${cache} and belongs to ${owner}: give it back where it was taken, or to kfree().`);
   }
 }
 

@@ -1,7 +1,7 @@
 /**
  * The shape of a cache's slabs, and the descriptor that tells it to every thread.
  *
- *   slab   | FREE OFFSET | out bits | tracked bits | side words | pad | colour | object 0 | object 1 | ...
+ *   slab   | FREE OBJECTS HOLDER | out bits | tracked bits | remote bits (slub) | side words | pad | colour | object 0 | object 1 | ...
  *
  * Law table
  *   word                 class
@@ -53,7 +53,9 @@ export const CacheFlag = {
 } as const;
 
 /** Offsets of a slab's words. */
-export const SlabWord = { FREE: 0, OBJECTS: 1, BITMAPS: 4 } as const;
+export const SlabWord = { FREE: 0, OBJECTS: 1, HOLDER: 2, BITMAPS: 4 } as const;
+/** Objects that a word of remote bits stands for. */
+export const REMOTE_BITS = 31;
 
 /** Words of a 64-byte line. */
 const LINE = 16;
@@ -90,9 +92,11 @@ export interface Shape {
   readonly align?: number;
   /** Whether slabs start at different offsets, so that objects of equal number do not fall on the same cache sets. */
   readonly colour?: boolean;
+  /** Whether slabs have remote bits. */
+  readonly remote?: boolean;
 }
 
-function geometryAt(order: number, { objectWords, before = 0, after = 0, align, colour = false }: Shape): Geometry {
+function geometryAt(order: number, { objectWords, before = 0, after = 0, align, colour = false, remote = false }: Shape): Geometry {
   const words = PAGE_WORDS << order;
   // Objects of 16, 32 or 64 bytes never straddle two lines.
   const step = align ?? Math.min(LINE, objectWords & -objectWords);
@@ -100,7 +104,7 @@ function geometryAt(order: number, { objectWords, before = 0, after = 0, align, 
   let capacity = Math.floor((words - SlabWord.BITMAPS) / (stride + 1));
   for (; ; capacity--) {
     const bitmapWords = Math.ceil(capacity / 32);
-    const side = SlabWord.BITMAPS + 2 * bitmapWords;
+    const side = SlabWord.BITMAPS + 2 * bitmapWords + (remote ? Math.ceil(capacity / REMOTE_BITS) : 0);
     const objects = Math.ceil((side + capacity + before) / step) * step;
     const end = objects - before + capacity * stride;
     if (end > words) continue;

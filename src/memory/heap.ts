@@ -15,18 +15,25 @@ import { type Address, field, MAX_ORDER, NULL, type Order, PAGE_BYTES, PAGE_SHIF
 import { type BuddyInfo, buddyInfo } from "./buddyinfo.js";
 import type { ArenaLock, Cache, CacheInfo } from "./cache.js";
 import { DoubleFreeError, InvalidAddressError, InvalidSizeError, QuiesceError, TooManyCachesError } from "./errors.js";
-import { CacheFlag, Descriptor, descriptorAt, geometryFor, isReady, writeDescriptor } from "./geometry.js";
+import { CacheFlag, Descriptor, descriptorAt, geometryFor, isReady, type Shape, writeDescriptor } from "./geometry.js";
+import { shapeIn } from "./history.js";
 import { Header, type Layout } from "./layout.js";
 import { Limbo, type Objects } from "./limbo.js";
 import type { Memory } from "./memory.js";
+import type { MemoryDebug } from "./memory-report.js";
 import { LIST_CAPACITY, PageList } from "./page-list.js";
 import { PageKind, Pages } from "./pages.js";
 import { Reserve } from "./reserve.js";
 import { RobustMutex } from "./robust-mutex.js";
 import { Sheaves } from "./sheaf.js";
-import { NOT_LIVE, type SlabHooks, Slabs } from "./slab.js";
+import { type SlabHooks, Slabs } from "./slab.js";
 import { SlabCache } from "./slab-cache.js";
+import { NOT_LIVE } from "./slab-places.js";
+import { SlobCache } from "./slob-cache.js";
+import { SlobRegions } from "./slob-regions.js";
 import type { Slot } from "./slot.js";
+import { SlubCache } from "./slub-cache.js";
+import { SlubSlabs } from "./slub-slabs.js";
 
 /** Sizes of the kmalloc caches, in bytes; their descriptors are the first in the table. */
 export const KMALLOC_BYTES: readonly number[] = [8, 16, 32, 64, 96, 128, 192, 256, 512, 1024, 2048, 4096, 8192];
@@ -50,10 +57,16 @@ const FIRST_TAGGED = KMALLOC_BYTES.length;
 /** First cache of users. */
 const FIRST_NAMED = 2 * KMALLOC_BYTES.length;
 
+/** Whether the objects of a cache have their owner's tag in their side words. */
+export const isTagged = (cache: number): boolean => cache >= FIRST_TAGGED && cache < FIRST_NAMED;
+
+/** What an arena's allocator asks of every cache. A head before each object would waste half of it if objects were aligned to their size (mm/slob.c: likewise). */
+const shapeFor = ({ allocator }: Layout): Partial<Shape> => ({ remote: allocator === "slub", ...(allocator === "slob" && { align: 2 }) });
+
 /** Enter the kmalloc caches. Once, when the arena is formatted. */
 export function formatHeap(memory: Memory, layout: Layout): void {
   for (const [index, bytes] of KMALLOC_BYTES.entries()) {
-    const geometry = geometryFor({ objectWords: bytes / 4 });
+    const geometry = geometryFor(shapeIn(layout, { objectWords: bytes / 4, ...shapeFor(layout) }));
     writeDescriptor(memory, descriptorAt(layout, index), `kmalloc-${bytes}`, geometry);
     writeDescriptor(memory, descriptorAt(layout, FIRST_TAGGED + index), `kmalloc-tagged-${bytes}`, geometry, CacheFlag.TRACKED);
   }
@@ -63,7 +76,7 @@ export function formatHeap(memory: Memory, layout: Layout): void {
 export interface CacheOptions {
   /** Its objects are found by recovery while they are live (`liveObjects`), and each has a side word for its owner; default false. */
   readonly tracked?: boolean;
-  /** Bytes; a power of two from 4 to 4096 that objects start at a multiple of. Default: the largest that divides the size, at most 64. */
+  /** Bytes; a power of two from 4 to 4096 that objects start at a multiple of. Default: the largest that divides the size, at most 64 (8 with slob). */
   readonly align?: number;
   /** Slabs start their objects at different offsets, so that those of equal number do not fall on the same sets of a processor's cache; default false. */
   readonly colour?: boolean;
@@ -101,22 +114,29 @@ export class Heap implements ArenaLock, Objects {
   readonly slot: Slot;
   readonly pages: Pages;
   readonly sheaves: Sheaves;
+  /** Of an arena made with `debugMemory`. */
+  readonly debug: MemoryDebug | undefined = undefined;
   readonly #lock: RobustMutex;
   readonly #pageList: PageList;
   readonly #reserve: Reserve;
   readonly #caches: (Cache | undefined)[] = [];
   readonly #constructors = new Map<number, (object: Address) => void>();
+  /** Of slob: all its caches'. */
+  #regions: SlobRegions | undefined;
   readonly #repair: () => void;
   readonly #firstPage: number;
   readonly #endPage: number;
 
-  /** @param repair makes the arena whole after a thread died with the arena lock, which is held */
-  constructor(memory: Memory, layout: Layout, slot: Slot, repair: (heap: Heap) => void) {
+  /**
+   * @param repair makes the arena whole after a thread died with the arena lock, which is held
+   * @param makePages its page allocator, if it is not the usual one
+   */
+  constructor(memory: Memory, layout: Layout, slot: Slot, repair: (heap: Heap) => void, makePages?: (reserve: Reserve) => Pages) {
     this.memory = memory;
     this.layout = layout;
     this.slot = slot;
     this.#reserve = new Reserve(layout.pages - layout.firstPage, () => this.#namedCaches());
-    this.pages = new Pages(memory, layout, this.#reserve);
+    this.pages = makePages?.(this.#reserve) ?? new Pages(memory, layout, this.#reserve);
     this.sheaves = new Sheaves(memory, this.pages);
     this.#lock = new RobustMutex(memory, Header.ARENA_LOCK, slot);
     this.#pageList = this.pageListOf(slot.index);
@@ -186,11 +206,23 @@ export class Heap implements ArenaLock, Objects {
     let cache = this.#caches[index];
     if (cache === undefined) {
       const hooks: SlabHooks = { construct: this.#constructors.get(index), retirePages: (page) => this.#retireSlab(page) };
-      const slabs = new Slabs(this.memory, this.pages, descriptorAt(this.layout, index), index, hooks);
-      cache = new SlabCache(this.memory, this, this.slot, slabs, this.sheaves);
+      cache = this.makeCache(index, hooks);
       this.#caches[index] = cache;
     }
     return cache;
+  }
+
+  /** This thread's view of a cache; a debug heap puts its own around it. */
+  protected makeCache(index: number, hooks: SlabHooks): Cache {
+    const { memory, layout, slot, pages, sheaves } = this;
+    const descriptor = descriptorAt(layout, index);
+    if (layout.allocator === "slub")
+      return new SlubCache(memory, this, slot, layout, pages, new SlubSlabs(memory, layout, pages, descriptor, index, hooks), sheaves);
+    if (layout.allocator === "slob") {
+      this.#regions ??= new SlobRegions(memory, layout, pages);
+      return new SlobCache(memory, this, slot, pages, descriptor, index, this.#regions, sheaves);
+    }
+    return new SlabCache(memory, this, slot, new Slabs(memory, pages, descriptor, index, hooks), sheaves);
   }
 
   /** Indexes of the caches in use. */
@@ -211,7 +243,7 @@ export class Heap implements ArenaLock, Objects {
    * @param name shown in reports; at most 48 bytes of it are kept
    * @param bytes size of an object, up to 8192
    * @returns its index, the same in every thread
-   * @throws TooManyCachesError, InvalidSizeError
+   * @throws TooManyCachesError, InvalidSizeError; QuiesceError (ERR_CACHE_OPTION) when the arena's allocator cannot have it so
    */
   createCache(name: string, bytes: number, options: CacheOptions = {}): number {
     if (!Number.isInteger(bytes) || bytes < 1 || bytes > KMALLOC_MOST_WORDS * 4) {
@@ -220,7 +252,19 @@ export class Heap implements ArenaLock, Objects {
     const { tracked = false, align, colour = false, construct, typesafeByRcu = false } = options;
     if (align !== undefined && !(align >= 4 && align <= PAGE_BYTES && Number.isInteger(Math.log2(align))))
       throw new InvalidSizeError("the alignment of a cache", align, `a power of two from 4 to ${PAGE_BYTES}`);
-    const geometry = geometryFor({ objectWords: wordsFor(bytes), colour, ...(align === undefined ? {} : { align: align / 4 }) });
+    if (this.layout.allocator === "slob" && (construct !== undefined || typesafeByRcu))
+      throw new QuiesceError(
+        "ERR_CACHE_OPTION",
+        'a cache of an arena with the allocator "slob" has neither `construct` nor `typesafeByRcu`: its memory does not stay of one type. Use "slab" or "slub".',
+      );
+    const geometry = geometryFor(
+      shapeIn(this.layout, {
+        objectWords: wordsFor(bytes),
+        colour,
+        ...shapeFor(this.layout),
+        ...(align === undefined ? {} : { align: align / 4 }),
+      }),
+    );
     const flags = (tracked ? CacheFlag.TRACKED : 0) | (construct === undefined ? 0 : CacheFlag.CONSTRUCTED) | (typesafeByRcu ? CacheFlag.TYPESAFE : 0);
     return this.withArenaLock(() => {
       for (let index = FIRST_NAMED; index < this.layout.caches; index++) {
@@ -385,9 +429,10 @@ export class Heap implements ArenaLock, Objects {
 
   /**
    * Give back what `kmalloc`, or a cache, gave, when no reader can reach it.
-   * @throws DoubleFreeError, InvalidAddressError
+   * @param _bytes what was asked for; a debug arena checks it
+   * @throws DoubleFreeError, InvalidAddressError; WrongSizeError in a debug arena
    */
-  kfree(address: Address): void {
+  kfree(address: Address, _bytes?: number): void {
     const page = address >>> PAGE_SHIFT;
     const index = page < this.#firstPage || page >= this.#endPage ? -1 : this.pages.cacheIndex(page);
     if (index < 0) this.freePages(address);
@@ -413,7 +458,8 @@ export class Heap implements ArenaLock, Objects {
     if (index < 0) return undefined;
     const cache = this.cache(index);
     cache.checkAddress(address);
-    return cache;
+    const own = cache.cacheIndexOf(address);
+    return own === index ? cache : this.cache(own);
   }
 
   #pageBlock(address: Address): number {
@@ -446,6 +492,10 @@ export class Heap implements ArenaLock, Objects {
     else cache.putBack(address);
   }
 
+  doubleFree(address: Address, operation: "free" | "retire"): DoubleFreeError {
+    return new DoubleFreeError(address, operation);
+  }
+
   isPutBack(address: Address): boolean {
     const page = address >>> PAGE_SHIFT;
     const index = this.pages.cacheIndex(page);
@@ -460,12 +510,20 @@ export class Heap implements ArenaLock, Objects {
     this.withArenaLock(() => {
       for (const { page, kind, owner } of this.pages.walk()) {
         if (kind === PageKind.PAGES && owner === tag) owned.push((page << PAGE_SHIFT) as Address);
-        if (kind !== PageKind.SLAB || owner < FIRST_TAGGED || owner >= FIRST_NAMED) continue;
-        const cache = this.cache(owner);
-        for (const object of cache.live(page)) if (this.memory.load(cache.sideOf(object)) === tag) owned.push(object);
+        if (kind !== PageKind.SLAB) continue;
+        for (const index of this.#cachesIn(owner)) {
+          if (!isTagged(index)) continue;
+          const cache = this.cache(index);
+          for (const object of cache.live(page)) if (this.memory.load(cache.sideOf(object)) === tag) owned.push(object);
+        }
       }
     });
     return owned;
+  }
+
+  // The caches whose objects may be in a block of pages of a cache: slob's are shared by all.
+  #cachesIn(owner: number): Iterable<number> {
+    return this.layout.allocator === "slob" ? this.cacheIndexes() : [owner];
   }
 
   /** Live objects of a tracked cache; of another, while nobody else takes or gives any. */
@@ -473,7 +531,9 @@ export class Heap implements ArenaLock, Objects {
     const live: Address[] = [];
     const cache = this.cache(index);
     this.withArenaLock(() => {
-      for (const { page, kind, owner } of this.pages.walk()) if (kind === PageKind.SLAB && owner === index) live.push(...cache.live(page));
+      for (const { page, kind, owner } of this.pages.walk()) {
+        if (kind === PageKind.SLAB && (owner === index || this.layout.allocator === "slob")) live.push(...cache.live(page));
+      }
     });
     return live;
   }

@@ -6,6 +6,7 @@
  *   then        cache table: one descriptor for each slab cache
  *   then        slot table: one record for each thread
  *   then        page table: four words for each page of the arena
+ *   then        of a debug arena: a history for each page, and the call log
  *   firstPage.. pages, handed out by the buddy allocator
  *
  * Law table
@@ -76,6 +77,11 @@ export const SLOT_HEAD_WORDS = 64;
 /** Words of a slot's record in one grace-period domain, without those for debugging: two cache lines. */
 export const RECORD_WORDS = 64;
 
+/** Words of a page's, or an object's, history in a debug arena (history.ts). */
+export const HISTORY_WORDS = 10;
+/** Words of the call log of a debug arena: a share of the arena, from `least` to `most`. */
+const CALL_LOG = { share: 16, least: 16384, most: 1 << 20 } as const;
+
 /** The interchangeable page-based allocators (L8), in the numbers of the header's ALLOCATOR word. */
 export const ALLOCATORS = ["slab", "slub", "slob"] as const;
 /** Which allocator cuts objects from pages. */
@@ -103,6 +109,10 @@ export interface Layout {
   /** Words for debugging at its end. */
   readonly debugWords: number;
   readonly pageTable: Address;
+  /** Of a debug arena: a history for each page (history.ts), and the call log (call-log.ts) with its words. */
+  readonly pageHistories: Address;
+  readonly callLog: Address;
+  readonly callLogWords: number;
   /** First page that the buddy allocator hands out. */
   readonly firstPage: number;
 }
@@ -133,7 +143,10 @@ function layoutFor(pages: number, { slots, caches, domains, debugWords, rootWord
   const recordWords = RECORD_WORDS + debugWords;
   const slotWords = line(SLOT_HEAD_WORDS + domains * recordWords + PAGE_LIST_WORDS + caches * (CACHE_SLOT_WORDS + domains));
   const pageTable = line(slotTable + slots * slotWords);
-  const firstPage = Math.ceil((pageTable + pages * PAGE_ENTRY_WORDS) / PAGE_WORDS);
+  const pageHistories = line(pageTable + pages * PAGE_ENTRY_WORDS);
+  const callLog = line(pageHistories + (debugMemory ? pages * HISTORY_WORDS : 0));
+  const callLogWords = debugMemory ? Math.min(CALL_LOG.most, Math.max(CALL_LOG.least, (pages * PAGE_WORDS) / CALL_LOG.share)) : 0;
+  const firstPage = Math.ceil((debugMemory ? callLog + callLogWords : pageTable + pages * PAGE_ENTRY_WORDS) / PAGE_WORDS);
   return {
     allocator,
     debugMemory,
@@ -149,6 +162,9 @@ function layoutFor(pages: number, { slots, caches, domains, debugWords, rootWord
     recordWords,
     debugWords,
     pageTable: at(pageTable),
+    pageHistories: at(pageHistories),
+    callLog: at(callLog),
+    callLogWords,
     firstPage,
   };
 }
@@ -180,7 +196,11 @@ export function leastBytes(options: ArenaOptions = {}): number {
  * @throws ArenaOptionsError when no arena can be made of these
  */
 export function checkOptions(bytes: number, options: ArenaOptions = {}): void {
-  const { slots, caches, domains, debugWords, allocator } = withDefaults(options);
+  const { slots, caches, domains, debugWords, allocator, debugMemory } = withDefaults(options);
+  if (debugMemory && allocator === "slob")
+    throw new ArenaOptionsError(
+      'debugMemory needs the allocator "slab" or "slub": in "slob" freed objects melt into their neighbours, and nothing can be told of them.',
+    );
   if (!ALLOCATORS.includes(allocator)) throw new ArenaOptionsError(`allocator must be one of ${ALLOCATORS.join(", ")}; got ${String(allocator)}.`);
   wholeNumber("slots", slots, 1, LIMITS.slots);
   wholeNumber("caches", caches, 32, LIMITS.caches);

@@ -23,11 +23,11 @@
 
 import { type Address, field, NULL } from "./address.js";
 import type { Cache } from "./cache.js";
-import { DoubleFreeError } from "./errors.js";
+import type { DoubleFreeError } from "./errors.js";
 import type { Layout } from "./layout.js";
 import type { Memory } from "./memory.js";
 import { countWord, lastEntry, ownedBySlot, SHEAF_CAPACITY, type Sheaves } from "./sheaf.js";
-import { NOT_LIVE } from "./slab.js";
+import { NOT_LIVE } from "./slab-places.js";
 import { openSheafOf, RecordWord, recordAddress, SlotWord, slotAddress } from "./slot.js";
 
 /** Segments of a slot. */
@@ -54,6 +54,8 @@ export interface Objects {
   putBack(address: Address): void;
   /** Whether it has been put back, with the arena lock. */
   isPutBack(address: Address): boolean;
+  /** What is thrown when it is given back, or retired, and is not live. */
+  doubleFree(address: Address, operation: "free" | "retire"): DoubleFreeError;
   withArenaLock<T>(fn: () => T, timeout?: number): T;
   /** As `withArenaLock`, without ever sleeping; undefined, and nothing has run, when the lock cannot be had. */
   tryWithArenaLock<T>(fn: () => T): T | undefined;
@@ -157,7 +159,7 @@ export class Limbo {
    * @throws InvalidAddressError; DoubleFreeError (code ERR_DOUBLE_RETIRE) when it is not live
    */
   push(segment: number, object: Address): number {
-    if (!this.#objects.isLive(object)) throw new DoubleFreeError(object, "retire");
+    if (!this.#objects.isLive(object)) throw this.#objects.doubleFree(object, "retire");
     const cache = this.#objects.cacheOf(object);
     const bytes = cache === undefined ? this.#objects.usableBytes(object) : cache.objectWords * 4;
     const sheaf = cache === undefined ? NULL : this.#sheafFor(cache);
@@ -189,7 +191,7 @@ export class Limbo {
     memory.write(lastEntry(sheaf, count + 1), object);
     if (!cache.retire(object, NOT_LIVE)) {
       memory.write(lastEntry(sheaf, count + 1), 0); // another thread was faster
-      throw new DoubleFreeError(object, "retire");
+      throw this.#objects.doubleFree(object, "retire");
     }
     memory.write(countWord(sheaf), count + 1);
     this.#addCount(segment, 1);
@@ -208,7 +210,7 @@ export class Limbo {
     const mine = this.#objects.clearLive(object);
     if (mine) this.#link(segment, object);
     memory.write(field(this.#slot, SlotWord.INTENT), 0);
-    if (!mine) throw new DoubleFreeError(object, "retire");
+    if (!mine) throw this.#objects.doubleFree(object, "retire");
   }
 
   #link(segment: number, object: Address): void {

@@ -28,7 +28,8 @@ import { DoubleFreeError } from "./errors.js";
 import { cacheName, Descriptor } from "./geometry.js";
 import type { Memory } from "./memory.js";
 import { countWord, inDepotOf, lastEntry, ownedBySlot, SHEAF_CAPACITY, type Sheaves } from "./sheaf.js";
-import { LIVE, NOT_LIVE, popCount, type Slabs } from "./slab.js";
+import { popCount, type Slabs } from "./slab.js";
+import { LIVE, NOT_LIVE } from "./slab-places.js";
 import { type Slot, SlotWord } from "./slot.js";
 
 /** Words that a full magazine's objects have at most: few large objects are kept for speed, many small ones. */
@@ -68,7 +69,7 @@ export class SlabCache implements Cache {
     this.isTracked = slabs.isTracked;
     this.capacity = Math.max(2, Math.min(SHEAF_CAPACITY, Math.floor(MAGAZINE_WORDS / slabs.stride)));
     this.#mostSheaves = Math.max(1, Math.floor(DEPOT_WORDS / (slabs.stride * this.capacity)));
-    this.#isPlain = !slabs.isTracked && slabs.colours === 1;
+    this.#isPlain = !slabs.isTracked && slabs.colours === 1 && !slabs.isWatched;
     this.#offsetMask = slabs.offsetMask;
     this.#objects = slabs.objects;
     this.#side = slabs.side;
@@ -148,6 +149,10 @@ export class SlabCache implements Cache {
 
   checkAddress(object: Address): void {
     this.slabs.checkAddress(object);
+  }
+
+  cacheIndexOf(): number {
+    return this.index;
   }
 
   sideOf(object: Address): Address {
@@ -353,6 +358,10 @@ export class SlabCache implements Cache {
     this.slabs.recoverSlab(page);
   }
 
+  objects(page: number): Iterable<Address> {
+    return this.slabs.all(page);
+  }
+
   live(page: number): Iterable<Address> {
     return this.slabs.live(page);
   }
@@ -374,22 +383,9 @@ export class SlabCache implements Cache {
   }
 
   info(): CacheInfo {
-    const { slabs } = this;
-    let free = 0;
-    for (const page of slabs.partialPages()) free += slabs.countFree(page);
-    const objects = slabs.slabs * slabs.capacity;
     let inDepot = 0;
-    for (const sheaf of this.#sheaves.list(field(slabs.descriptor, Descriptor.DEPOT))) inDepot += this.#sheaves.count(sheaf);
-    return {
-      name: cacheName(this.#memory, slabs.descriptor),
-      objectBytes: this.objectWords * 4,
-      out: objects - free,
-      objects,
-      objectsPerBlock: slabs.capacity,
-      pagesPerBlock: 1 << slabs.order,
-      blocks: slabs.slabs,
-      inDepot,
-    };
+    for (const sheaf of this.#sheaves.list(field(this.slabs.descriptor, Descriptor.DEPOT))) inDepot += this.#sheaves.count(sheaf);
+    return { ...this.slabs.info(), inDepot };
   }
 }
 

@@ -13,6 +13,7 @@ import { InvalidSizeError, OutOfMemoryError, QuiesceError } from "../memory/erro
 import { reapThread } from "../memory/reap.js";
 import { NAME_WORDS, SlotWord } from "../memory/slot.js";
 import { storeText } from "../memory/text.js";
+import { warn } from "../memory/warn.js";
 import { type BarrierResult, barrier } from "./barrier.js";
 import type { Departed } from "./departed.js";
 import { Driver } from "./driver.js";
@@ -26,7 +27,7 @@ import { queueHead, unqueueHead } from "./rcu-head.js";
 import { Reclaimer } from "./reclaimer.js";
 import { loadOrigin, storeOrigin } from "./section-origin.js";
 import type { Cookie } from "./sequence.js";
-import { STALL_TIMEOUT, StallDetector, type StallReport, warn } from "./stall.js";
+import { STALL_TIMEOUT, StallDetector, type StallReport } from "./stall.js";
 import { type DomainStats, domainStats, type Interval, startInterval } from "./stats.js";
 import { tracepoints } from "./tracepoints.js";
 import { LONGEST_SLEEP, Waiter, type WaitOptions } from "./waiter.js";

@@ -4,6 +4,7 @@
  * Law table: this file owns no word, and writes none.
  */
 
+import { tell, warn } from "../memory/warn.js";
 import type { GracePeriods } from "./flavors/flavor.js";
 import type { Site } from "./flavors/site.js";
 import { loadOrigin } from "./section-origin.js";
@@ -112,29 +113,11 @@ export class StallDetector {
     const report: StallReport = { domain: this.#site.domain, flavor: this.#flavor, sequence: cookie >>> 0, waited, slots, message };
     if (tracepoints.stall.hasSubscribers) tracepoints.stall.publish({ domain: this.#site.domain, report, stalls: this.stalls });
     warn(message, "QuiesceStallWarning");
-    try {
-      this.#options.onStall?.(report);
-    } catch (error) {
-      // The wait must go on: reported as uncaught, as an error in any event handler.
-      queueMicrotask(() => {
-        throw error;
-      });
-    }
+    tell(this.#options.onStall, report); // the wait must go on
   }
 }
 
 function describe({ thread, name, index, lasted, began }: Staller): string {
   const where = began === undefined ? "" : `, which began\n${began}\n`;
   return `thread ${thread}${name === "" ? "" : ` "${name}"`} in slot ${index}, in a section or a turn for ${lasted} ms${where}`;
-}
-
-interface Host {
-  process?: { emitWarning?: (message: string, type: string) => void };
-}
-
-/** A warning, as the host gives them. */
-export function warn(message: string, type: string): void {
-  const { process } = globalThis as Host;
-  if (process?.emitWarning !== undefined) process.emitWarning(message, type);
-  else console.warn(message);
 }

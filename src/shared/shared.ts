@@ -14,8 +14,9 @@
 import { field } from "../memory/address.js";
 import { Arena, attachedThreads, createArena } from "../memory/arena.js";
 import { ClosedError, LockTimeoutError } from "../memory/errors.js";
-import { type ArenaOptions, arenaId, openLayout } from "../memory/layout.js";
+import { type AllocatorName, type ArenaOptions, arenaId, openLayout } from "../memory/layout.js";
 import { SharedMemory } from "../memory/memory.js";
+import type { MemoryReport } from "../memory/memory-report.js";
 import { liveThreads, SlotWord, saysItHoldsLiveness } from "../memory/slot.js";
 import { Domain, type DomainOptions } from "../rcu/domain.js";
 import type { FlavorName } from "../rcu/flavors/flavor.js";
@@ -40,6 +41,8 @@ export interface SharedHandle {
 export interface AttachOptions extends DomainOptions {
   /** A name for this thread, for reports. */
   readonly name?: string;
+  /** Of a memory made with `debugMemory`: told of each damage that this thread finds, besides the process warning. */
+  readonly onMemoryReport?: (report: MemoryReport) => void;
 }
 
 /** How to make a shared memory. */
@@ -52,12 +55,19 @@ export interface SharedOptions extends AttachOptions {
   readonly caches?: number;
   /** Most grace-period domains, the main one and those of `phaseDomain`; default 4. */
   readonly domains?: number;
+  /** What cuts objects from pages: slab (default), slub (no magazines, remote frees without a lock) or slob (first fit, least memory, slow). For all threads. */
+  readonly allocator?: AllocatorName;
   /** Flavor of the main domain: event-loop (default), phase (sections may await), tree (event-loop for many threads). */
   readonly flavor?: FlavorName;
   /** Children of a node of the tree flavor, 2 to 16; default 16. */
   readonly fanOut?: number;
   /** Check all context rules, and keep the stack where each section began. Slower; for all threads. */
   readonly debug?: boolean;
+  /**
+   * The allocators check their users: red zones, poison, quarantine, and where each object was allocated and freed (docs/debug.md). Much slower, and more
+   * memory for each object; for all threads. Not part of `debug`, which costs far less.
+   */
+  readonly debugMemory?: boolean;
   /** About where grace-period sequences begin, a whole number; for tests of the wrap. */
   readonly firstSequence?: number;
 }
@@ -122,10 +132,11 @@ export class Shared {
   readonly #deadSince = new Map<number, number>();
   #closed = false;
 
-  private constructor(buffer: SharedArrayBuffer, memory: SharedMemory, { name, ...options }: AttachOptions) {
+  private constructor(buffer: SharedArrayBuffer, memory: SharedMemory, { name, onMemoryReport, ...options }: AttachOptions) {
     if (name !== undefined && typeof name !== "string") throw new HandleError("ERR_THREAD_NAME", `a thread's name is text; got ${String(name)}.`);
     this.handle = { buffer };
     const arena = new Arena(memory, threadNumber(memory));
+    if (arena.heap.debug !== undefined) arena.heap.debug.onReport = onMemoryReport;
     try {
       this.domain = new Domain(arena, options);
     } catch (error) {
@@ -148,10 +159,15 @@ export class Shared {
    * @throws ArenaOptionsError
    */
   static create(options: SharedOptions): Shared {
-    const { bytes, slots, caches, domains, flavor, fanOut, debug = false, firstSequence = FIRST_SEQUENCE, ...attach } = options;
-    const given = { ...(slots !== undefined && { slots }), ...(caches !== undefined && { caches }), ...(domains !== undefined && { domains }) };
+    const { bytes, slots, caches, domains, allocator, flavor, fanOut, debug = false, debugMemory = false, firstSequence = FIRST_SEQUENCE, ...attach } = options;
+    const given = {
+      ...(slots !== undefined && { slots }),
+      ...(caches !== undefined && { caches }),
+      ...(domains !== undefined && { domains }),
+      ...(allocator !== undefined && { allocator }),
+    };
     const format = { ...(flavor !== undefined && { flavor }), ...(fanOut !== undefined && { fanOut }), sequence: firstSequence };
-    const arenaOptions: ArenaOptions = { ...given, debugWords: debug ? ORIGIN_WORDS : 0, rootWords: rcuWords(given, format) + DIRECTORY_WORDS };
+    const arenaOptions: ArenaOptions = { ...given, debugMemory, debugWords: debug ? ORIGIN_WORDS : 0, rootWords: rcuWords(given, format) + DIRECTORY_WORDS };
     const buffer = createArena(bytes, arenaOptions);
     const memory = new SharedMemory(buffer);
     formatDomain(memory, openLayout(memory), 0, format);

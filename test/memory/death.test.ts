@@ -8,13 +8,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ownLimbo, retireInto } from "../../check/support/limbo.js";
+import { randomOf, seedOf } from "../../check/support/seed.js";
 import { type Address, NULL, type Order, PAGE_BYTES } from "../../src/memory/address.js";
 import type { Arena } from "../../src/memory/arena.js";
 import { KMALLOC_BYTES } from "../../src/memory/heap.js";
+import type { ArenaOptions } from "../../src/memory/layout.js";
 import { freeSlot, reapThread, releaseLimbo } from "../../src/memory/reap.js";
 import { SlotKind, slotsOfKind } from "../../src/memory/slot.js";
 import { audit, liveIn } from "../support/audit.js";
 import type { DyingMemory } from "../support/dying-memory.js";
+import { onEachAllocator } from "../support/each-allocator.js";
 import { reapAll, SURVIVOR, THIRD, turn, VICTIM, World } from "../support/world.js";
 
 const TAG = -77;
@@ -217,8 +220,8 @@ function settle(survivor: Arena, victim: Victim, when: string): void {
 }
 
 /** The world of a script, and the blocks the victim inherits. */
-function prepare(script: Script): { world: World; inherited: readonly Address[] } {
-  const world = new World(PAGES);
+function prepare(script: Script, options: ArenaOptions): { world: World; inherited: readonly Address[] } {
+  const world = new World(PAGES, options);
   const before = world.arena(SURVIVOR);
   const inherited = (script.inherited ?? []).map((bytes) => before.heap.kmalloc(bytes, TAG));
   before.detach();
@@ -226,34 +229,61 @@ function prepare(script: Script): { world: World; inherited: readonly Address[] 
   return { world, inherited };
 }
 
+/** An arena that nobody has used. */
 const empty = audit(new World(PAGES));
 
-for (const script of scripts) {
-  test(`a thread dies at each access of: ${script.name}`, async () => {
-    const { world, inherited } = prepare(script);
-    let deaths = 0;
-    for (let access = 1; ; access++) {
-      world.restore();
-      const memory = world.dying();
-      const victim = new Victim(world, memory, inherited);
-      memory.arm(access);
-      const died = memory.run(() => script.run(victim, inherited));
-      const when = `death before access ${access} (${memory.last})`;
-      memory.kill();
-      const survivor = world.arena(SURVIVOR);
-      reap(survivor);
-      settle(survivor, victim, when);
-      survivor.detach();
-      assert.deepEqual(audit(world, when), empty, when);
-      if (!died) break;
-      deaths++;
-      if (deaths % 500 === 0) await turn();
-    }
-    assert.ok(deaths > 100, `${deaths} deaths are too few to mean anything`);
-  });
+/** Allocators that a debug arena may have. */
+const GUARDED = ["slab", "slub"] as const;
+/** Deaths of a script in a debug arena: each is slower than in others, and there are many more accesses. */
+const DEBUG_DEATHS = Number(process.env.QUIESCE_DEBUG_DEATHS ?? 250);
+
+function accessesOf(script: Script, options: ArenaOptions): number {
+  const { world, inherited } = prepare(script, options);
+  world.restore();
+  const memory = world.dying();
+  memory.arm();
+  memory.run(() => script.run(new Victim(world, memory, inherited), inherited));
+  return memory.accesses;
 }
 
-test("the reaper dies too, at each access of the reaping; a third thread finishes", async () => {
+for (const script of scripts) {
+  onEachAllocator(`a thread dies at each access of: ${script.name}`, (options) => sweep(script, options, () => 1));
+  for (const allocator of GUARDED) {
+    test(`${allocator}: a thread dies in a debug arena, at some accesses of: ${script.name}`, () => {
+      const options = { allocator, debugMemory: true };
+      const random = randomOf(seedOf("debug deaths"));
+      const step = Math.ceil(accessesOf(script, options) / DEBUG_DEATHS);
+      return sweep(script, options, () => 1 + random(2 * step - 1));
+    });
+  }
+}
+
+async function sweep(script: Script, options: ArenaOptions, step: () => number): Promise<void> {
+  const { world, inherited } = prepare(script, options);
+  const empty = audit(new World(PAGES, options));
+  let deaths = 0;
+  for (let access = step(); ; access += step()) {
+    world.restore();
+    const memory = world.dying();
+    const victim = new Victim(world, memory, inherited);
+    memory.arm(access);
+    const died = memory.run(() => script.run(victim, inherited));
+    const when = `death before access ${access} (${memory.last})`;
+    memory.kill();
+    const survivor = world.arena(SURVIVOR);
+    reap(survivor);
+    settle(survivor, victim, when);
+    survivor.detach();
+    assert.equal(survivor.heap.debug?.reports ?? 0, 0, `${when}: a death is nobody's fault`);
+    assert.deepEqual(audit(world, when), empty, when);
+    if (!died) break;
+    deaths++;
+    if (deaths % 500 === 0) await turn();
+  }
+  assert.ok(deaths > 100, `${deaths} deaths are too few to mean anything`);
+}
+
+onEachAllocator("the reaper dies too, at each access of the reaping; a third thread finishes", async (options) => {
   let deaths = 0;
   for (const [script, first, step] of [
     [scripts[2], 300, 997],
@@ -261,7 +291,7 @@ test("the reaper dies too, at each access of the reaping; a third thread finishe
     [scripts[5], 150, 293],
     [scripts[6], 100, 193],
   ] as const) {
-    const { world, inherited } = prepare(script as Script);
+    const { world, inherited } = prepare(script as Script, options);
     // Some instants of the first death, every instant of the second.
     for (let access = first, alive = false; !alive; access += step) {
       for (let second = 1; ; second++) {

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ArenaFormatError, ArenaOptionsError, ClosedError, QuiesceError, TooManyCachesError } from "../../src/memory/errors.js";
+import { ALLOCATORS } from "../../src/memory/layout.js";
 import { HandleError, SchemaError } from "../../src/shared/errors.js";
 import { Shared, type SharedHandle, type WatchableWorker } from "../../src/shared/shared.js";
 import { u16, u32 } from "../../src/values/scalars.js";
@@ -25,6 +26,23 @@ test("create, use, check, figures, close", () => {
   assert.deepEqual(after.structures, [{ name: "ranges", schema: "intervalMap(u32 -> u16)" }]);
   assert.deepEqual(shared.check(), []);
   shared.close();
+});
+
+test("each allocator serves every structure, and another is refused", () => {
+  for (const allocator of ALLOCATORS) {
+    const shared = Shared.create({ bytes: 2 * MIB, allocator });
+    assert.equal(shared.domain.arena.layout.allocator, allocator);
+    const map = shared.intervalMap("ranges", ranges);
+    for (let i = 0; i < 1000; i++) map.set(i * 3, i * 3 + 1, i % 100);
+    for (let i = 0; i < 1000; i += 2) map.delete(i * 3, i * 3 + 1);
+    assert.equal(
+      map.at(9, ({ value }) => value),
+      3,
+    );
+    assert.deepEqual(shared.check(), []);
+    shared.close();
+  }
+  assert.throws(() => Shared.create({ bytes: 2 * MIB, allocator: "buddy" as never }), ArenaOptionsError);
 });
 
 test("attaching twice in a thread gives the same, also by a handle that was posted", () => {

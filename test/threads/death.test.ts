@@ -3,7 +3,7 @@
  * grace periods must go on, and in the end not one page may be missing.
  *
  * The main thread is the watcher. It must not wait for a lock whose owner's exit event it has still to be told, so it leaves the maps alone
- * until all are dead. QUIESCE_KILLS raises the number of kills, QUIESCE_SEED repeats a run (threads make no two runs equal).
+ * until all are dead. QUIESCE_KILLS raises the number of kills, QUIESCE_DEBUG_MEMORY=1 kills in a debug arena, QUIESCE_SEED repeats a run (threads make no two runs equal).
  */
 
 import assert from "node:assert/strict";
@@ -78,7 +78,7 @@ test(`${KILLS} threads die at random instants, and nobody else is harmed`, async
   const seed = seedOf("death");
   const random = new Random(seed);
   const started = performance.now();
-  let shared = Shared.create({ bytes: 48 * 2 ** 20, slots: 24 });
+  let shared = Shared.create({ bytes: 48 * 2 ** 20, slots: 24, debugMemory: process.env.QUIESCE_DEBUG_MEMORY === "1" });
 
   // Warm up: all that stays for ever is made before the baseline is taken.
   fillAll(shared, random);

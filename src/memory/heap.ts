@@ -31,7 +31,7 @@ import { SlabCache } from "./slab-cache.js";
 import { NOT_LIVE } from "./slab-places.js";
 import { SlobCache } from "./slob-cache.js";
 import { SlobRegions } from "./slob-regions.js";
-import type { Slot } from "./slot.js";
+import { type Slot, SlotWord, slotAddress } from "./slot.js";
 import { SlubCache } from "./slub-cache.js";
 import { SlubSlabs } from "./slub-slabs.js";
 
@@ -45,6 +45,9 @@ const classOf: Uint8Array = Uint8Array.from({ length: KMALLOC_MOST_WORDS + 1 }, 
 
 /** The cache that `kmalloc` with a tag takes so many bytes from. */
 export const taggedCacheFor = (bytes: number): number => FIRST_TAGGED + (classOf[wordsFor(bytes)] as number);
+
+/** Tag of what a slot's thread has taken and not published: below every other. */
+const unpublishedTag = (slot: number): number => -0x40000000 - slot;
 
 /** Largest block that can be had, in bytes: 4 MiB. */
 export const MAX_KMALLOC_BYTES: number = PAGE_BYTES << MAX_ORDER;
@@ -292,6 +295,8 @@ export class Heap implements ArenaLock, Objects {
       throw new QuiesceError("ERR_NO_CONSTRUCTOR", `cache ${index} was made with a constructor, which functions of other threads cannot be: give it here too.`);
     if (construct !== undefined && !this.#constructors.has(index)) {
       this.#constructors.set(index, construct);
+      // Slabs that this thread makes from now on are constructed; what it has of older ones is as good.
+      this.withArenaLock(() => this.#caches[index]?.shrink());
       this.#caches[index] = undefined;
     }
     return this.cache(index);
@@ -504,20 +509,55 @@ export class Heap implements ArenaLock, Objects {
 
   // Owners -------------------------------------------------------------------------------------------
 
+  /**
+   * A tag of this thread's own, for blocks that nobody else knows of yet: those that still have it when the thread dies, or leaves, are freed by whoever reaps it
+   * (or by itself, in leaving). `publish` takes it off.
+   */
+  get unpublished(): number {
+    this.memory.write(field(this.slot.address, SlotWord.UNPUBLISHED), 1);
+    return unpublishedTag(this.slot.index);
+  }
+
+  /**
+   * A block that was taken with the tag `unpublished` becomes everybody's, or its structure's, and is not freed with this thread. Before it is linked where others find it:
+   * a thread that dies in between leaves it to the recovery of the structure whose tag it has, and with no tag to nobody.
+   * @param tag as in `kmalloc`
+   * @throws InvalidAddressError when the block is not one of this thread's unpublished ones
+   */
+  publish(address: Address, tag = 0): void {
+    const cache = this.cacheOf(address);
+    const page = address >>> PAGE_SHIFT;
+    const owner = cache === undefined ? this.pages.owner(this.#pageBlock(address)) : isTagged(cache.index) ? this.memory.load(cache.sideOf(address)) : 0;
+    if (owner !== unpublishedTag(this.slot.index) || !this.isLive(address))
+      throw new InvalidAddressError(address, "was not taken with this thread's `unpublished` tag, or was published or freed since");
+    if (cache === undefined) this.pages.setOwner(page, tag);
+    else this.memory.store(cache.sideOf(address), tag);
+  }
+
+  /** With the arena lock: free what a slot's thread had and never published. May be repeated. */
+  freeUnpublished(slot: number): void {
+    const word = field(slotAddress(this.layout, slot), SlotWord.UNPUBLISHED);
+    if (this.memory.read(word) === 0) return;
+    for (const block of this.#ownedBy(unpublishedTag(slot))) this.putBack(block);
+    this.memory.write(word, 0);
+  }
+
   /** Live kmalloc objects and blocks of pages with this tag: for finding what a dead owner's thread left. */
   ownedBy(tag: number): Address[] {
+    return this.withArenaLock(() => this.#ownedBy(tag));
+  }
+
+  #ownedBy(tag: number): Address[] {
     const owned: Address[] = [];
-    this.withArenaLock(() => {
-      for (const { page, kind, owner } of this.pages.walk()) {
-        if (kind === PageKind.PAGES && owner === tag) owned.push((page << PAGE_SHIFT) as Address);
-        if (kind !== PageKind.SLAB) continue;
-        for (const index of this.#cachesIn(owner)) {
-          if (!isTagged(index)) continue;
-          const cache = this.cache(index);
-          for (const object of cache.live(page)) if (this.memory.load(cache.sideOf(object)) === tag) owned.push(object);
-        }
+    for (const { page, kind, owner } of this.pages.walk()) {
+      if (kind === PageKind.PAGES && owner === tag) owned.push((page << PAGE_SHIFT) as Address);
+      if (kind !== PageKind.SLAB) continue;
+      for (const index of this.#cachesIn(owner)) {
+        if (!isTagged(index)) continue;
+        const cache = this.cache(index);
+        for (const object of cache.live(page)) if (this.memory.load(cache.sideOf(object)) === tag) owned.push(object);
       }
-    });
+    }
     return owned;
   }
 

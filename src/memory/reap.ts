@@ -62,6 +62,7 @@ export function drainDead(heap: Heap): void {
 /** Finish or undo what the slot was in the middle of, and put all that is its own back. With the arena lock; may be repeated. */
 export function drainSlot(heap: Heap, index: number): void {
   finishSlot(heap, index);
+  heap.freeUnpublished(index);
   heap.pageListOf(index).drain();
   for (const cache of heap.cacheIndexes()) heap.cache(cache).drain(index);
 }
@@ -139,7 +140,7 @@ export function clearSlot({ memory, layout }: Heap, index: number): void {
 export function freeSlot(heap: Heap, index: number): void {
   const address = slotAddress(heap.layout, index);
   clearSlot(heap, index);
-  heap.memory.fill(field(address, SlotWord.HELD), SlotWord.INTENT_SEGMENT + 1 - SlotWord.HELD, 0);
+  heap.memory.fill(field(address, SlotWord.HELD), SlotWord.UNPUBLISHED + 1 - SlotWord.HELD, 0);
   heap.memory.store(address, SlotKind.FREE); // commit
 }
 

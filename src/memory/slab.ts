@@ -33,6 +33,7 @@
 
 import { type Address, field, PAGE_SHIFT } from "./address.js";
 import type { CacheInfo } from "./cache.js";
+import { QuiesceError } from "./errors.js";
 import { CacheFlag, cacheName, colourStep, Descriptor, SlabWord } from "./geometry.js";
 import type { Memory } from "./memory.js";
 import { isOverdrawn, noteTaken } from "./overdrawn.js";
@@ -98,6 +99,11 @@ export class Slabs extends SlabPlaces {
   /** Make a slab; false when there are no pages. */
   #grow(): boolean {
     const memory = this.memory;
+    if ((this.flags & CacheFlag.CONSTRUCTED) !== 0 && this.#hooks.construct === undefined)
+      throw new QuiesceError(
+        "ERR_NO_CONSTRUCTOR",
+        `cache ${this.index} was made with a constructor: give it to openCache() in every thread that takes its objects.`,
+      );
     const page = this.pages.alloc(this.order);
     if (page === 0) return false;
     noteTaken(memory, this.pages, this.descriptor);

@@ -40,6 +40,8 @@ export const SlotWord = {
   INTENT: 40,
   /** Limbo segment the object goes to. */
   INTENT_SEGMENT: 41,
+  /** 1 when the thread may have blocks that are freed with it (heap.ts, `unpublished`). */
+  UNPUBLISHED: 42,
   /** Page of the virtual space that the thread is copying from or to, so that nobody evicts it; 0 for none (vmalloc/swap.ts). */
   PINNED: 56,
 } as const;

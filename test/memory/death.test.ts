@@ -18,6 +18,11 @@ import type { DyingMemory } from "../support/dying-memory.js";
 import { reapAll, SURVIVOR, THIRD, turn, VICTIM, World } from "../support/world.js";
 
 const TAG = -77;
+/** Whose all is: a tag, by which recovery finds it, or nobody's, so that all allocation is by the path that costs no atomic operation. */
+const TAGS = [
+  ["with a tag", TAG],
+  ["untracked", 0],
+] as const;
 /** Room for a slab of every size, also where what died has left the pages scattered. */
 const PAGES = 96;
 
@@ -26,15 +31,17 @@ class Victim {
   readonly had = new Set<Address>();
   /** Being given back: whose it is depends on how far that came. */
   givingBack: Address | undefined;
-  /** Asking for whole pages, which the tag finds if the answer never came. */
+  /** Asking for whole pages, which `ownedBy` finds if the answer never came. */
   askingForPages = false;
   #arena: Arena | undefined;
   readonly #world: World;
   readonly #memory: DyingMemory;
+  readonly #tag: number;
 
-  constructor(world: World, memory: DyingMemory, inherited: readonly Address[]) {
+  constructor(world: World, memory: DyingMemory, tag: number, inherited: readonly Address[]) {
     this.#world = world;
     this.#memory = memory;
+    this.#tag = tag;
     for (const object of inherited) this.had.add(object);
   }
 
@@ -45,7 +52,7 @@ class Victim {
 
   take(bytes: number): Address {
     this.askingForPages = bytes > 8192;
-    const object = this.heap.kmalloc(bytes, TAG);
+    const object = this.heap.kmalloc(bytes, this.#tag);
     this.askingForPages = false;
     assert.notEqual(object, 0);
     this.had.add(object);
@@ -54,11 +61,20 @@ class Victim {
 
   takeBulk(count: number): readonly Address[] {
     this.askingForPages = true;
-    const pages = this.heap.allocPagesBulk(count, { tag: TAG }) ?? [];
+    const pages = this.heap.allocPagesBulk(count, { tag: this.#tag }) ?? [];
     this.askingForPages = false;
     assert.equal(pages.length, count);
     for (const page of pages) this.had.add(page);
     return pages;
+  }
+
+  takePage(): Address {
+    this.askingForPages = true;
+    const page = this.heap.allocPages(0 as Order, { tag: this.#tag });
+    this.askingForPages = false;
+    assert.notEqual(page, 0);
+    this.had.add(page);
+    return page;
   }
 
   takeFrom(cache: number): Address {
@@ -82,6 +98,11 @@ class Victim {
     this.#giveBack(object, () => retireInto(this.heap, segment, object));
   }
 
+  /** As `retire`, into the segment that collects, whose sheaves stay open until they are full. */
+  retireOpen(object: Address): void {
+    this.#giveBack(object, () => ownLimbo(this.heap).push(0, object));
+  }
+
   detach(): void {
     this.heap;
     this.#arena?.detach();
@@ -93,6 +114,8 @@ interface Script {
   readonly name: string;
   /** Sizes of blocks that are live when the victim comes, and that it may free. */
   readonly inherited?: readonly number[];
+  /** Nothing that it takes has a tag. */
+  readonly noTag?: boolean;
   run(victim: Victim, inherited: readonly Address[]): void;
 }
 
@@ -163,6 +186,27 @@ const scripts: readonly Script[] = [
     },
   },
   {
+    name: "sheaves of limbo filled while others are open, adopted by the depot, and taken from it",
+    inherited: many(62, (i) => (i < 31 ? 16 : 40)),
+    run(v, inherited) {
+      for (const object of inherited) v.retireOpen(object);
+      for (const object of many(2, () => v.take(100))) v.retireOpen(object);
+      ownLimbo(v.heap).seal(0);
+      ownLimbo(v.heap).release(0);
+      many(18, () => v.take(40));
+      v.retireOpen(v.take(16));
+    },
+  },
+  {
+    name: "single pages: more freed than a list holds, taken again, given back to the buddies",
+    run(v) {
+      const pages = many(33, () => v.takePage());
+      for (const page of pages) v.free(page);
+      v.retire(v.takePage(), 0);
+      v.heap.trim();
+    },
+  },
+  {
     name: "slabs of several pages released from limbo",
     inherited: many(20, () => 4096),
     run(v, inherited) {
@@ -172,6 +216,7 @@ const scripts: readonly Script[] = [
   },
   {
     name: "a cache is made and used",
+    noTag: true,
     run(v) {
       const cache = v.heap.createCache("a cache made by a thread that dies", 72);
       const taken = many(20, () => v.takeFrom(cache));
@@ -197,13 +242,13 @@ function emptyDrained(arena: Arena): void {
 }
 
 /** What must hold once the dead are reaped; frees all that is left. */
-function settle(survivor: Arena, victim: Victim, when: string): void {
+function settle(survivor: Arena, victim: Victim, tag: number, when: string): void {
   assert.deepEqual(survivor.check(), [], when);
   const live = new Set(liveIn(survivor));
   for (const object of victim.had) {
     assert.ok(live.has(object) || object === victim.givingBack, `${when}: ${object} was the dead thread's, and is not live`);
   }
-  const tagged = new Set(survivor.heap.ownedBy(TAG));
+  const tagged = new Set(survivor.heap.ownedBy(tag));
   for (const object of live as Set<Address>) {
     if (victim.had.has(object)) continue;
     const named = victim.askingForPages && tagged.has(object) && survivor.heap.usableBytes(object) >= PAGE_BYTES;
@@ -217,10 +262,10 @@ function settle(survivor: Arena, victim: Victim, when: string): void {
 }
 
 /** The world of a script, and the blocks the victim inherits. */
-function prepare(script: Script): { world: World; inherited: readonly Address[] } {
+function prepare(script: Script, tag: number): { world: World; inherited: readonly Address[] } {
   const world = new World(PAGES);
   const before = world.arena(SURVIVOR);
-  const inherited = (script.inherited ?? []).map((bytes) => before.heap.kmalloc(bytes, TAG));
+  const inherited = (script.inherited ?? []).map((bytes) => before.heap.kmalloc(bytes, tag));
   before.detach();
   world.snapshot();
   return { world, inherited };
@@ -229,47 +274,57 @@ function prepare(script: Script): { world: World; inherited: readonly Address[] 
 const empty = audit(new World(PAGES));
 
 for (const script of scripts) {
-  test(`a thread dies at each access of: ${script.name}`, async () => {
-    const { world, inherited } = prepare(script);
-    let deaths = 0;
-    for (let access = 1; ; access++) {
-      world.restore();
-      const memory = world.dying();
-      const victim = new Victim(world, memory, inherited);
-      memory.arm(access);
-      const died = memory.run(() => script.run(victim, inherited));
-      const when = `death before access ${access} (${memory.last})`;
-      memory.kill();
-      const survivor = world.arena(SURVIVOR);
-      reap(survivor);
-      settle(survivor, victim, when);
-      survivor.detach();
-      assert.deepEqual(audit(world, when), empty, when);
-      if (!died) break;
-      deaths++;
-      if (deaths % 500 === 0) await turn();
-    }
-    assert.ok(deaths > 100, `${deaths} deaths are too few to mean anything`);
-  });
-}
-
-test("the reaper dies too, at each access of the reaping; a third thread finishes", async () => {
-  let deaths = 0;
-  for (const [script, first, step] of [
-    [scripts[2], 300, 997],
-    [scripts[4], 40, 61],
-    [scripts[5], 150, 293],
-    [scripts[6], 100, 193],
-  ] as const) {
-    const { world, inherited } = prepare(script as Script);
-    // Some instants of the first death, every instant of the second.
-    for (let access = first, alive = false; !alive; access += step) {
-      for (let second = 1; ; second++) {
+  for (const [whose, tag] of script.noTag === true ? TAGS.slice(1) : TAGS) {
+    test(`a thread dies at each access of: ${script.name}; ${whose}`, async (t) => {
+      const { world, inherited } = prepare(script, tag);
+      let deaths = 0;
+      for (let access = 1; ; access++) {
         world.restore();
         const memory = world.dying();
-        const victim = new Victim(world, memory, inherited);
+        const victim = new Victim(world, memory, tag, inherited);
         memory.arm(access);
-        alive = !memory.run(() => (script as Script).run(victim, inherited));
+        const died = memory.run(() => script.run(victim, inherited));
+        const when = `death before access ${access} (${memory.last})`;
+        memory.kill();
+        const survivor = world.arena(SURVIVOR);
+        reap(survivor);
+        settle(survivor, victim, tag, when);
+        survivor.detach();
+        assert.deepEqual(audit(world, when), empty, when);
+        if (!died) break;
+        deaths++;
+        if (deaths % 500 === 0) await turn();
+      }
+      t.diagnostic(`${deaths} deaths`);
+      assert.ok(deaths > 100, `${deaths} deaths are too few to mean anything`);
+    });
+  }
+}
+
+/** Of the reaping each seventh access is one to die at; each first death begins with another, so that between them no instant is left out. */
+const REAPER_STEP = 7;
+
+test("the reaper dies too, at accesses of the reaping; a third thread finishes", async (t) => {
+  let [deaths, instants] = [0, 0];
+  for (const [index, tag, first, step] of [
+    [2, TAG, 300, 997],
+    [2, 0, 500, 997],
+    [4, TAG, 40, 61],
+    [5, TAG, 150, 293],
+    [6, 0, 200, 409],
+    [7, 0, 100, 211],
+    [8, TAG, 100, 193],
+  ] as const) {
+    const script = scripts[index] as Script;
+    const { world, inherited } = prepare(script, tag);
+    // Some instants of the first death, and of each some of the second.
+    for (let access = first, alive = false; !alive; access += step) {
+      for (let second = 1 + (instants++ % REAPER_STEP); ; second += REAPER_STEP) {
+        world.restore();
+        const memory = world.dying();
+        const victim = new Victim(world, memory, tag, inherited);
+        memory.arm(access);
+        alive = !memory.run(() => script.run(victim, inherited));
         memory.kill();
         const reaperMemory = world.dying();
         reaperMemory.arm(second);
@@ -283,7 +338,7 @@ test("the reaper dies too, at each access of the reaping; a third thread finishe
         const survivor = world.arena(SURVIVOR);
         // Either may be found first.
         reap(survivor, second % 2 === 0 ? [VICTIM, THIRD] : [THIRD, VICTIM]);
-        settle(survivor, victim, when);
+        settle(survivor, victim, tag, when);
         survivor.detach();
         assert.deepEqual(audit(world, when), empty, when);
         if (!reaperDied) break;
@@ -292,6 +347,7 @@ test("the reaper dies too, at each access of the reaping; a third thread finishe
       }
     }
   }
+  t.diagnostic(`${deaths} deaths of reapers of ${instants} first deaths`);
   assert.ok(deaths > 1000, `${deaths} deaths are too few to mean anything`);
 });
 

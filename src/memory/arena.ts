@@ -69,6 +69,14 @@ export class Arena {
   }
 
   /**
+   * Rebuild all that is derived (lists, counts), and drain the dead: what a reaper, and the next owner of the arena lock after one that died, do by themselves.
+   * For whoever suspects that something wrote where it should not have: afterwards `check()` finds what is truly broken.
+   */
+  recover(): void {
+    this.heap.withArenaLock(() => repairArena(this.heap));
+  }
+
+  /**
    * Give everything back. What is in limbo stays there, in a DRAINED slot, until a thread that is still attached
    * (or the next to attach) finds its grace period over.
    */

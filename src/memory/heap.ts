@@ -350,6 +350,11 @@ export class Heap implements ArenaLock, Objects {
     return address;
   }
 
+  /** Take one page. @returns its address, NULL when there is none */
+  allocPage(options: PageOptions = NO_OPTIONS): Address {
+    return this.allocPages(0 as Order, options);
+  }
+
   #takeBlock(order: Order, options: PageOptions): Address | undefined {
     let page = this.pages.alloc(order);
     if (page === 0) {

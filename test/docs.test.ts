@@ -122,7 +122,7 @@ test("files that the pages name exist", () => {
     const named = [...text.matchAll(/[`(]((?:[\w.-]+\/)*[\w-]+\.(?:ts|mjs|md))\b/g)].map(([, file]) => file as string);
     assert.ok(named.length > 0, page);
     assert.deepEqual(
-      named.filter((file) => !exists(file) && file !== "NAME.ts" && !file.endsWith("/NAME.ts")),
+      named.filter((file) => !exists(file) && !/\bNAME[\w-]*\.ts$/.test(file)),
       [],
       page,
     );

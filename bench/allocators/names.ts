@@ -1,6 +1,6 @@
 /** What is compared: this build's page-based allocators, two C allocators, and one for typed arrays. */
 
-import { ALLOCATORS as NAMES, type AllocatorName, type ArenaOptions } from "../../src/memory/index.js";
+import { type AllocatorName, type ArenaOptions, ALLOCATORS as NAMES } from "../../src/memory/index.js";
 
 /** The allocators of `createArena(bytes, { allocator })`, the default one first. */
 export const ALLOCATORS: readonly string[] = NAMES;

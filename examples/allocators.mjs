@@ -1,6 +1,6 @@
 // Pages, caches, kmalloc, and what shows how they stand (L5, L6, L8 to L11). Run: node examples/allocators.mjs [slab|slub|slob]
 import { Shared } from "quiesce";
-import { formatBuddyInfo, isVirtual, MAX_KMALLOC_BYTES, Vmalloc } from "quiesce/memory";
+import { formatBuddyInfo, formatSlabInfo, isVirtual, MAX_KMALLOC_BYTES, Vmalloc } from "quiesce/memory";
 
 const shared = Shared.create({ bytes: 16 * 2 ** 20, allocator: process.argv[2] ?? "slab" });
 const { heap, memory } = shared.domain.arena;
@@ -38,7 +38,7 @@ if (urgent !== 0) heap.freePages(urgent);
 const nodes = heap.createCache("nodes", 24, { tracked: true, colour: true });
 const node = heap.cache(nodes).alloc(7);
 console.log(`live nodes: ${heap.liveObjects(nodes).length}, the side word says ${memory.load(heap.cache(nodes).sideOf(node))}`);
-console.table(heap.slabinfo().filter(({ blocks, name }) => blocks > 0 || name === "nodes"));
+console.log(formatSlabInfo(heap.slabinfo()));
 heap.cache(nodes).free(node);
 console.log(`violated invariants:  ${shared.check().length}`);
 shared.close();

@@ -54,7 +54,7 @@ const expected: Readonly<Record<string, RegExp[]>> = {
     /free blocks by order: (.*)\nwhile handed out: .*\njoined again: {9}\1\n/,
     /(\d+) of \1 pages of 4096 bytes free/,
     /live nodes: 1, the side word says 7/,
-    /nodes.* 24 /,
+    /^nodes .* 24 /m,
     /violated invariants: {2}0/,
   ],
 };

@@ -21,6 +21,7 @@ export {
   type MempoolWait,
 } from "./mempool.js";
 export { LOCK_TIMEOUT, RobustMutex } from "./robust-mutex.js";
+export { formatSlabInfo } from "./slabinfo.js";
 export type { Slot } from "./slot.js";
 export { SpinLock } from "./spin-lock.js";
 export type { AreaInfo } from "./vmalloc/report.js";

@@ -1,8 +1,8 @@
-// kmalloc, pages and the buddy system (L6, L9, L10). Run: node examples/allocators.mjs
+// Pages, caches, kmalloc, and what shows how they stand (L5, L6, L8 to L11). Run: node examples/allocators.mjs [slab|slub|slob]
 import { Shared } from "quiesce";
-import { formatBuddyInfo, MAX_KMALLOC_BYTES } from "quiesce/memory";
+import { formatBuddyInfo, formatSlabInfo, isVirtual, MAX_KMALLOC_BYTES, Vmalloc } from "quiesce/memory";
 
-const shared = Shared.create({ bytes: 16 * 2 ** 20 });
+const shared = Shared.create({ bytes: 16 * 2 ** 20, allocator: process.argv[2] ?? "slab" });
 const { heap, memory } = shared.domain.arena;
 const freeBlocks = () => heap.buddyinfo().blocks.join(" ");
 
@@ -12,23 +12,33 @@ for (const bytes of [0, 1, 12, 100, 5000, 100_000]) {
   console.log(`kmalloc(${bytes}) gives ${heap.usableBytes(block)} bytes`);
   heap.kfree(block);
 }
-console.log(`kmalloc(${MAX_KMALLOC_BYTES + 1}) gives ${heap.kmalloc(MAX_KMALLOC_BYTES + 1)}`);
+
+// Then kvmalloc: scattered pages that are contiguous in their addresses.
+const vm = new Vmalloc(heap);
+const large = vm.kvmalloc(MAX_KMALLOC_BYTES + 1);
+console.log(`kmalloc(${MAX_KMALLOC_BYTES + 1}) gives ${heap.kmalloc(MAX_KMALLOC_BYTES + 1)}; kvmalloc's is virtual: ${isVirtual(large)}`);
+vm.kvfree(large);
 
 // One page; 2^3 pages in one block; five separate pages in an array, that the caller spreads its data over.
-heap.withArenaLock(() => heap.shrink());
+heap.trim(); // what is kept for speed
 console.log(`free blocks by order: ${freeBlocks()}`);
-const page = heap.allocPages(0);
-const eight = heap.allocPages(3);
-const pages = heap.allocPagesBulk(5, { zero: true });
-for (const [i, address] of pages.entries()) memory.write(address, i);
+const blocks = [heap.allocPages(0), heap.allocPages(3), ...heap.allocPagesBulk(5, { zero: true })];
+for (const [i, address] of blocks.entries()) memory.write(address, i);
 console.log(`while handed out:     ${freeBlocks()}`);
-for (const block of [page, eight, ...pages]) heap.freePages(block);
-console.log(`joined again:         ${freeBlocks()}`);
-console.log(formatBuddyInfo(heap.buddyinfo()));
+for (const block of blocks) heap.freePages(block);
+heap.trim();
+console.log(`joined again:         ${freeBlocks()}\n${formatBuddyInfo(heap.buddyinfo())}`);
 
 // Where nothing may sleep (L5): pages at once, or none.
 const urgent = heap.allocPages(0, { atomic: true });
 console.log(`without sleeping:     ${urgent === 0 ? "none, somebody holds the arena lock" : "a page"}`);
 if (urgent !== 0) heap.freePages(urgent);
+
+// A cache: objects of one size, no rounding; a tracked one's have a word beside them for their owner, by which recovery finds them.
+const nodes = heap.createCache("nodes", 24, { tracked: true, colour: true });
+const node = heap.cache(nodes).alloc(7);
+console.log(`live nodes: ${heap.liveObjects(nodes).length}, the side word says ${memory.load(heap.cache(nodes).sideOf(node))}`);
+console.log(formatSlabInfo(heap.slabinfo()));
+heap.cache(nodes).free(node);
 console.log(`violated invariants:  ${shared.check().length}`);
 shared.close();

@@ -38,7 +38,7 @@ console.log(`virtual: ${[100, 3_000_000].map((bytes) => isVirtual(vm.kvmalloc(by
 
 // A reserve: two elements that can be had when the allocator has none.
 const pool = createMempool(heap, { min: 2, bytes: 512 });
-while (heap.kmalloc(512) !== 0);
+while (heap.kmalloc(512, 1) !== 0); // its elements are from kmalloc with a tag
 const [first, second] = [pool.allocNow(), pool.allocNow()];
 const waiting = pool.alloc({ signal: AbortSignal.timeout(5000) });
 pool.free(first);

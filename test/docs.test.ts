@@ -3,6 +3,9 @@
 import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
+import { Heap } from "../src/memory/heap.js";
+import * as memoryDoor from "../src/memory/index.js";
+import { AreaView } from "../src/memory/vmalloc/view.js";
 import { Domain } from "../src/rcu/domain.js";
 import { FLAVORS } from "../src/rcu/flavors/flavor.js";
 import { tracepoints } from "../src/rcu/tracepoints.js";
@@ -39,6 +42,54 @@ test("every call of a domain", () =>
     "calls",
   ));
 
+/** Of the heap: for the allocators, limbo and the reaper. */
+const INTERNAL_OF_HEAP = new Set([
+  "constructor",
+  "lockArena",
+  "cacheIndexes",
+  "makeCache",
+  "forget",
+  "freeUnpublished",
+  "cacheOf",
+  "isLive",
+  "clearLive",
+  "linkOf",
+  "putBack",
+  "isPutBack",
+  "doubleFree",
+  "limboOf",
+  "limbosOf",
+  "pageListOf",
+  "isRetiredPages",
+]);
+
+test("every call, export, code and figure of quiesce/memory", () => {
+  const { Arena, FileStore, Mempool, RobustMutex, SpinLock, Vmalloc } = memoryDoor;
+  const section = api.slice(api.indexOf("## quiesce/memory"));
+  const calls = [Heap, Arena, AreaView, FileStore, Mempool, RobustMutex, SpinLock, Vmalloc]
+    .flatMap(({ prototype }) => Object.getOwnPropertyNames(prototype))
+    .filter((name) => !INTERNAL_OF_HEAP.has(name));
+  const codes = ["errors", "heap", "mempool", "robust-mutex", "slot", "vmalloc/store"].flatMap(
+    (file) => readFileSync(`src/memory/${file}.ts`, "utf8").match(/ERR_[A-Z_]+/g) ?? [],
+  );
+  const info = new World(64).arena(1).heap.slabinfo()[0];
+  const names = [...Object.keys(memoryDoor), ...calls, ...codes];
+  assert.ok(names.length > 100);
+  assert.deepEqual(
+    names.filter((name) => !new RegExp(`\\b${name}\\b`).test(section)),
+    [],
+    "docs/api.md lacks these of quiesce/memory",
+  );
+  const memory = readFileSync("docs/memory.md", "utf8");
+  const figures = Object.keys(info ?? {});
+  assert.ok(figures.length > 5);
+  assert.deepEqual(
+    figures.filter((name) => !memory.includes(name)),
+    [],
+    "docs/memory.md lacks these of slabinfo()",
+  );
+});
+
 test("every code, tracepoint, flavor and figure", () => {
   const codes = readFileSync("src/rcu/errors.ts", "utf8").match(/ERR_\w+/g) ?? [];
   assert.ok(codes.length >= 10);
@@ -71,7 +122,7 @@ test("files that the pages name exist", () => {
     const named = [...text.matchAll(/[`(]((?:[\w.-]+\/)*[\w-]+\.(?:ts|mjs|md))\b/g)].map(([, file]) => file as string);
     assert.ok(named.length > 0, page);
     assert.deepEqual(
-      named.filter((file) => !exists(file) && file !== "NAME.ts" && !file.endsWith("/NAME.ts")),
+      named.filter((file) => !exists(file) && !/\bNAME[\w-]*\.ts$/.test(file)),
       [],
       page,
     );

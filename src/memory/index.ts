@@ -6,7 +6,7 @@ export { Arena, createArena, formatArena } from "./arena.js";
 export { type BuddyInfo, formatBuddyInfo } from "./buddyinfo.js";
 export type { Cache, CacheInfo } from "./cache.js";
 export * from "./errors.js";
-export { type Heap, KMALLOC_BYTES, MAX_KMALLOC_BYTES, type PageOptions } from "./heap.js";
+export { type CacheOptions, type Heap, KMALLOC_BYTES, MAX_KMALLOC_BYTES, type PageOptions } from "./heap.js";
 export { ALLOCATORS, type AllocatorName, type ArenaOptions, FORMAT_VERSION, type Layout, leastBytes } from "./layout.js";
 export { type AsyncWait, type Memory, SharedMemory, type WaitResult } from "./memory.js";
 export type { Leak, LeakOptions, MemoryDebug, MemoryFault, MemoryReport, ObjectHistory, Origin } from "./memory-report.js";
@@ -21,6 +21,7 @@ export {
   type MempoolWait,
 } from "./mempool.js";
 export { LOCK_TIMEOUT, RobustMutex } from "./robust-mutex.js";
+export { formatSlabInfo } from "./slabinfo.js";
 export type { Slot } from "./slot.js";
 export { SpinLock } from "./spin-lock.js";
 export type { AreaInfo } from "./vmalloc/report.js";

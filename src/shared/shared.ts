@@ -51,11 +51,11 @@ export interface SharedOptions extends AttachOptions {
   readonly bytes: number;
   /** Most threads attached at once; default 32. */
   readonly slots?: number;
-  /** Most slab caches, one for each structure and 13 of kmalloc; default 64. */
+  /** Most slab caches, one for each structure and 26 of kmalloc; default 64. */
   readonly caches?: number;
   /** Most grace-period domains, the main one and those of `phaseDomain`; default 4. */
   readonly domains?: number;
-  /** What cuts objects from pages: slab (default), slub (no magazines, remote frees without a lock) or slob (first fit, least memory, slow). For all threads. */
+  /** What cuts objects from pages: slab (default), slub (no magazines, remote frees without a lock) or slob (first fit, always under the arena lock: slow). For all threads. */
   readonly allocator?: AllocatorName;
   /** Flavor of the main domain: event-loop (default), phase (sections may await), tree (event-loop for many threads). */
   readonly flavor?: FlavorName;
@@ -64,7 +64,7 @@ export interface SharedOptions extends AttachOptions {
   /** Check all context rules, and keep the stack where each section began. Slower; for all threads. */
   readonly debug?: boolean;
   /**
-   * The allocators check their users: red zones, poison, quarantine, and where each object was allocated and freed (docs/debug.md). Much slower, and more
+   * The allocators check their users: red zones, poison, quarantine, and where each object was allocated and freed (docs/memory.md). Much slower, and more
    * memory for each object; for all threads. Not part of `debug`, which costs far less.
    */
   readonly debugMemory?: boolean;

@@ -57,11 +57,12 @@ test("no updates asked, none made; one reader, a fraction of a second", async ()
   assert.equal(result.entries, result.entriesAtEnd);
 });
 
-test("without --json the table is on stdout, with no colour codes in a pipe", async () => {
-  const { status, stdout, stderr } = await quiesce(["demo", "--seconds", "1.5", "--threads", "2"], LIMIT);
+test("without --json the table is on stdout, with no colour codes in a pipe; with --memory what the allocators say", async () => {
+  const { status, stdout, stderr } = await quiesce(["demo", "--seconds", "1.5", "--threads", "2", "--memory"], LIMIT);
   assert.equal(status, 0, stderr);
   assert.match(stdout, /time +lookups\/s +ns\/lookup +updates\/s/);
   assert.match(stdout, /Every answer was checked.*: 0 wrong\./);
+  assert.match(stdout, /^order +0 +1 [\s\S]*^free +\d+[\s\S]* pages of 4096 bytes free\n\ncache +out +objects /m);
   assert.ok(!stdout.includes("\u001b") && !stderr.includes("\u001b"));
   assert.match(stderr, /^Loading \.\.\.\nLoaded 550,668 rows .*651 \(568 IPv4, 83 IPv6\) overlapped/);
 });

@@ -12,11 +12,12 @@ test("defaults: 15 s, at least two readers, 1000 updates a second, some seed", (
   assert.ok(options.threads >= 2);
   assert.ok(Number.isInteger(options.seed) && options.seed >= 0 && options.seed <= 0xffff_ffff);
   assert.equal(options.json, false);
+  assert.equal(options.memory, false);
 });
 
 test("all flags are taken", () => {
-  const options = parseOptions(["--seconds", "0.5", "--threads=3", "--updates", "0", "--seed", "4294967295", "--json"]);
-  assert.deepEqual(options, { mode: "run", seconds: 0.5, threads: 3, updates: 0, seed: 4294967295, json: true });
+  const options = parseOptions(["--seconds", "0.5", "--threads=3", "--updates", "0", "--seed", "4294967295", "--memory", "--json"]);
+  assert.deepEqual(options, { mode: "run", seconds: 0.5, threads: 3, updates: 0, seed: 4294967295, memory: true, json: true });
   assert.deepEqual(parseOptions(["--lookup", "1.1.1.1", "--lookup", "::1", "--json"]), { mode: "lookup", addresses: ["1.1.1.1", "::1"], json: true });
   assert.deepEqual(parseOptions(["--help", "--seconds", "x"]), { mode: "help" });
 });
@@ -39,6 +40,7 @@ const refused: readonly (readonly [args: string[], message: RegExp])[] = [
   [["--seed", "NaN"], /--seed: "NaN"/],
   [["--seconds", "100000", "--updates", "1000000"], /at most 2147483647 updates/],
   [["--lookup", "1.1.1.1", "--threads", "2"], /--threads has no meaning together with --lookup/],
+  [["--lookup", "1.1.1.1", "--memory"], /--memory has no meaning together with --lookup/],
   [["--lookup"], /lookup/],
   [["--seconds"], /seconds/],
   [["--frobnicate"], /frobnicate/],
@@ -55,6 +57,6 @@ for (const [args, message] of refused) {
 }
 
 test("the help names every flag and what is counted against us", () => {
-  for (const flag of ["--seconds", "--threads", "--updates", "--seed", "--json", "--lookup", "--help"]) assert.ok(demoHelp.includes(flag), flag);
+  for (const flag of ["--seconds", "--threads", "--updates", "--seed", "--memory", "--json", "--lookup", "--help"]) assert.ok(demoHelp.includes(flag), flag);
   assert.match(demoHelp, /the readers and the writer/);
 });

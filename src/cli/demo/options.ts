@@ -14,6 +14,7 @@ export interface RunOptions {
   readonly threads: number;
   readonly updates: number;
   readonly seed: number;
+  readonly memory: boolean;
   readonly json: boolean;
 }
 
@@ -47,6 +48,8 @@ Options:
   --updates N   updates a second, 0 to ${MAX_UPDATES} (default 1000)
   --seed N      decides what is looked up and changed, 0 to ${MAX_SEED} (default: random; always
                 printed; how the threads interleave remains to chance)
+  --memory      at the end, how the free pages of the shared memory lie (as /proc/buddyinfo) and
+                what each cache holds (as /proc/slabinfo)
   --json        one JSON object on stdout and nothing else there; the table goes to stderr
   --lookup A    print the country and range of address A and exit; repeatable
   --help        this text
@@ -76,7 +79,7 @@ export function parseOptions(args: readonly string[]): DemoOptions {
   if (flags.help) return { mode: "help" };
   const json = flags.json ?? false;
   if (flags.lookup !== undefined) {
-    for (const flag of ["seconds", "threads", "updates", "seed"] as const) {
+    for (const flag of ["seconds", "threads", "updates", "seed", "memory"] as const) {
       if (flags[flag] !== undefined) throw new CliError(`--${flag} has no meaning together with --lookup, which runs no threads`);
     }
     return { mode: "lookup", addresses: flags.lookup, json };
@@ -88,7 +91,7 @@ export function parseOptions(args: readonly string[]): DemoOptions {
   }
   const threads = integerOf("threads", flags.threads, Math.min(MAX_THREADS, Math.max(2, availableParallelism() - 1)), 1, MAX_THREADS);
   const seed = integerOf("seed", flags.seed, randomInt(MAX_SEED + 1), 0, MAX_SEED);
-  return { mode: "run", seconds, threads, updates, seed, json };
+  return { mode: "run", seconds, threads, updates, seed, memory: flags.memory ?? false, json };
 }
 
 interface Flags {
@@ -96,6 +99,7 @@ interface Flags {
   threads?: string | undefined;
   updates?: string | undefined;
   seed?: string | undefined;
+  memory?: boolean | undefined;
   json?: boolean | undefined;
   help?: boolean | undefined;
   lookup?: string[] | undefined;
@@ -111,6 +115,7 @@ function readFlags(args: readonly string[]): Flags {
         threads: { type: "string" },
         updates: { type: "string" },
         seed: { type: "string" },
+        memory: { type: "boolean" },
         json: { type: "boolean" },
         help: { type: "boolean", short: "h" },
         lookup: { type: "string", multiple: true },

@@ -4,6 +4,7 @@
  */
 
 import { Shared } from "../../index.js";
+import { formatBuddyInfo, formatSlabInfo } from "../../memory/index.js";
 import { audit } from "./audit.js";
 import { Control } from "./control.js";
 import { type Dataset, findDataset } from "./dataset.js";
@@ -53,6 +54,7 @@ export async function run(options: RunOptions, interrupt: Interrupt): Promise<nu
     for (const text of crew.wrong.slice(0, PRINTED)) complain(`wrong: ${text}`);
     for (const text of result.violations) complain(`violation: ${text}`);
     print(`\n${summary(result, palette)}`);
+    if (options.memory) print(`\n${memoryText(shared)}`);
   } catch (error) {
     if (!(error instanceof Interrupted)) throw error;
     result.interrupted = true;
@@ -62,6 +64,12 @@ export async function run(options: RunOptions, interrupt: Interrupt): Promise<nu
   }
   if (options.json) process.stdout.write(`${JSON.stringify(result)}\n`);
   return statusOf(result);
+}
+
+/** What the allocators say. */
+function memoryText({ domain }: Shared): string {
+  const { heap } = domain.arena;
+  return `${formatBuddyInfo(heap.buddyinfo())}\n\n${formatSlabInfo(heap.slabinfo())}`;
 }
 
 /** Load the maps and work out the truth. */

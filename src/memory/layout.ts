@@ -45,7 +45,7 @@ export const Header = {
   DOMAINS: 8 as Address,
   DEBUG_WORDS: 9 as Address,
   ALLOCATOR: 10 as Address,
-  DEBUG_MEMORY: 11 as Address, // 1: the allocators check their users (debug.ts)
+  DEBUG_MEMORY: 11 as Address, // 1: the allocators check their users (guard.ts)
   CHECKSUM: 12 as Address,
   ARENA_LOCK: 32 as Address,
   SLOTS_USED: 64 as Address, // one more than the highest slot ever claimed: bounds every scan

@@ -105,8 +105,7 @@ export class PageList {
     const memory = this.#memory;
     for (let count = memory.read(this.#count); count > left; count--) {
       const page = memory.read(this.#entry(count));
-      // Of a thread that died in `flush` it is free already.
-      if (this.#pages.kind(page) !== PageKind.FREE) this.#pages.release(page);
+      this.#release(page);
       memory.write(this.#count, count - 1);
       memory.write(this.#entry(count), 0);
     }
@@ -119,8 +118,13 @@ export class PageList {
     this.flush(0);
     const page = next > LIST_CAPACITY ? 0 : memory.read(this.#entry(next));
     if (page === 0) return;
+    this.#release(page);
+    memory.write(this.#entry(next), 0);
+  }
+
+  /** Of a thread that died in `flush` it is free already, and may be the tail of a block that it was joined to. */
+  #release(page: number): void {
     const kind = this.#pages.kind(page);
     if (kind === PageKind.LISTED || kind === PageKind.PAGES) this.#pages.release(page);
-    memory.write(this.#entry(next), 0);
   }
 }

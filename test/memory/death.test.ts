@@ -153,6 +153,15 @@ const scripts: readonly Script[] = [
     },
   },
   {
+    name: "single pages given back to the slot's list, and from there, where their buddies are free",
+    run(v) {
+      for (const page of [...v.takeBulk(5)].reverse()) v.free(page);
+      v.heap.trim();
+      for (const page of v.takeBulk(3)) v.free(page);
+      v.detach();
+    },
+  },
+  {
     name: "retire objects and pages into two segments, release one, go on, detach with the rest in limbo",
     run(v) {
       const small = many(6, () => v.take(40));

@@ -25,7 +25,8 @@ prints what its reader's section did.
                              leaked (bytes), violations, seed and more; of memory also killsInside, killsByCall, calls, verified, drains
   --help                     this text
 
-Testing the test: with --busted every grace period is over at once in the workers, and the run must fail.
+Testing the test: with --busted every grace period is over at once in the workers, and in --structure memory with --kill the reaper frees nothing that the
+dead had not published: the run must fail.
 
 Exit status: 0 when nothing was wrong (no error, no stall, nothing leaked, no invariant violated), else 1; 2 for a wrong command line.
 Ctrl-C ends the run early, with its summary.`;

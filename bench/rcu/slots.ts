@@ -83,7 +83,7 @@ class Crowd {
   /** Undefined when the build has no room for so many. */
   static of(flavor: Flavor, size: number): Crowd | undefined {
     try {
-      const shared = sharedOf(flavor, { slots: size, caches: 16, bytes: (8 + size / 64) * 2 ** 20 });
+      const shared = sharedOf(flavor, { slots: size, caches: 32, bytes: (8 + size / 64) * 2 ** 20 });
       if (shared === undefined) return undefined;
       return new Crowd(shared, flavor, moreDomains(shared, size - 1, FIRST_NUMBER));
     } catch (error) {

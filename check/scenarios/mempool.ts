@@ -12,6 +12,8 @@ import { Actor, inArena, user, whole } from "./support.js";
 export const POOL: Address = user(60);
 const COUNT = user(61);
 const HELD = -9;
+/** Whose all else is. */
+const REST = -8;
 
 /** Its allocator never has any after the reserve is full, so that the reserve is all there is. */
 const NUMBERS = { alloc: () => 0, free: () => {} };
@@ -34,11 +36,11 @@ function hold(a: Actor): void {
 
 const BYTES = 8192;
 
-/** A pool over kmalloc, which has no such object any more. */
+/** A pool over kmalloc with a tag, which has no such object any more. */
 function makeObjects(a: Actor, min: number): void {
   const pool = createMempool(a.heap, { min, bytes: BYTES }) as Mempool;
   a.memory.store(POOL, pool.address);
-  while (a.heap.kmalloc(BYTES) !== 0);
+  while (a.heap.kmalloc(BYTES, REST) !== 0);
 }
 
 const objectsOf = (a: Actor): Mempool => new Mempool(a.heap, a.memory.load(POOL) as Address);

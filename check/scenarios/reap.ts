@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import type { Address } from "../../src/memory/address.js";
+import { Header } from "../../src/memory/layout.js";
 import type { Scenario } from "../scenario.js";
 import { fill, formatBlock, look, NEW, noneReused, POINTER, replace, reuse } from "./block.js";
 import { awaitEnd, end, kill, mortal, reap as reapThread } from "./death.js";
@@ -116,7 +117,8 @@ const lateReaper = inArena({
       reapThread(a, 2);
       a.domain.advance(); // the slot is free
       // If the arena lock were taken from it, the late one would repair what it looks at.
-      new Actor(3, a.memory, a.tools).attach().arena.heap.bytes();
+      const { heap } = new Actor(3, a.memory, a.tools).attach().arena;
+      heap.withArenaLock(() => a.memory.read(Header.FREE_LISTS));
     },
   ],
 });

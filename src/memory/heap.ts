@@ -355,8 +355,10 @@ export class Heap implements ArenaLock, Objects {
   // One page comes from the slot's own list, but of the reserve just what is asked for.
   #takePage(options: PageOptions): Address | undefined {
     this.slot.mustBeAttached();
-    if (this.pages.reserveOpen) return this.#takePages(options, () => this.#takeBlock(0 as Order, options));
-    if (this.#pageList.isEmpty) this.#takePages(options, () => this.#refillPages());
+    if (this.#pageList.isEmpty) {
+      if (this.pages.reserveOpen) return this.#takePages(options, () => this.#takeBlock(0 as Order, options));
+      this.#takePages(options, () => this.#refillPages());
+    }
     const page = this.#pageList.take(options.tag ?? 0);
     return page === 0 ? undefined : ((page << PAGE_SHIFT) as Address);
   }
@@ -401,7 +403,8 @@ export class Heap implements ArenaLock, Objects {
     this.slot.mustBeAttached();
     const page = this.#pageBlock(address);
     if (this.pages.kind(page) !== PageKind.PAGES) throw new DoubleFreeError(address, "free");
-    if (this.pages.order(page) > 0) {
+    // While some of the reserve is in use, nothing is kept for speed.
+    if (this.pages.order(page) > 0 || this.pages.isShort) {
       this.withArenaLock(() => {
         if (this.pages.kind(page) !== PageKind.PAGES) throw new DoubleFreeError(address, "free");
         this.pages.release(page);

@@ -14,7 +14,8 @@
  *   MAGIC .. CHECKSUM             immutable once the arena is formatted (before its first handle leaves)
  *   ARENA_LOCK                    atomic (robust mutex)
  *   SLOTS_USED, NEXT_THREAD       atomic
- *   FREE_LISTS, FREE_PAGES, LEAST_FREE_PAGES, SHEAF_PAGES, FREE_SHEAVES   locked by ARENA_LOCK
+ *   FREE_LISTS, LEAST_FREE_PAGES, SHEAF_PAGES, FREE_SHEAVES   locked by ARENA_LOCK
+ *   FREE_PAGES                    atomic; written only with ARENA_LOCK held
  *   VM_LOCK .. VM_HAND            see vmalloc/
  *
  * Guarantee: `openLayout` accepts exactly the buffers that `formatArena` of the same format

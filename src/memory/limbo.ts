@@ -280,11 +280,9 @@ export class Limbo {
 
   // For the reaper of a dead slot, with the arena lock ---------------------------------------------
 
-  /** Whether an object is the first of a segment's list, or a sheaf the first of its sheaves. */
-  isFirst(what: Address): boolean {
-    for (let segment = 0; segment < LIMBO_SEGMENTS; segment++) {
-      for (const word of [SegmentWord.HEAD, SegmentWord.SHEAVES]) if (this.#memory.read(this.#word(segment, word)) === what) return true;
-    }
+  /** Whether an object is the first of a segment's list. */
+  isFirst(object: Address): boolean {
+    for (let segment = 0; segment < LIMBO_SEGMENTS; segment++) if (this.#memory.read(this.#word(segment, SegmentWord.HEAD)) === object) return true;
     return false;
   }
 
@@ -304,11 +302,13 @@ export class Limbo {
 
   #finishSheaves(collecting: number): void {
     const { sheaves } = this.#objects;
+    const closed = new Set(this.sheaves());
     for (let cache = 0; cache < this.#layout.caches; cache++) {
       const open = this.#openSheaf(cache);
       const sheaf = this.#memory.read(open) as Address;
       if (sheaf === NULL) continue;
-      if (!this.isFirst(sheaf)) {
+      // Else its thread, or a reaper, died closing it.
+      if (!closed.has(sheaf)) {
         sheaves.finish(sheaf);
         // Whoever died retiring it had unlinked it, and meant to.
         for (const object of sheaves.objects(sheaf)) if (this.#objects.isLive(object)) this.#objects.clearLive(object);

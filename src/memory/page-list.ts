@@ -104,8 +104,7 @@ export class PageList {
   flush(left: number): void {
     const memory = this.#memory;
     for (let count = memory.read(this.#count); count > left; count--) {
-      const page = memory.read(this.#entry(count));
-      this.#release(page);
+      this.#release(memory.read(this.#entry(count)));
       memory.write(this.#count, count - 1);
       memory.write(this.#entry(count), 0);
     }
@@ -122,7 +121,7 @@ export class PageList {
     memory.write(this.#entry(next), 0);
   }
 
-  /** Of a thread that died in `flush` it is free already, and may be the tail of a block that it was joined to. */
+  // Of a thread that died in `flush` it is free already: perhaps joined with its buddy, so that it is no block's head any more.
   #release(page: number): void {
     const kind = this.#pages.kind(page);
     if (kind === PageKind.LISTED || kind === PageKind.PAGES) this.#pages.release(page);

@@ -123,9 +123,9 @@ export class Pages {
     return this.#entry(page, OWNER);
   }
 
-  /** Pages in free blocks. */
+  /** Pages in free blocks; without the lock, a moment ago. */
   get free(): number {
-    return this.#memory.read(Header.FREE_PAGES);
+    return this.#memory.load(Header.FREE_PAGES);
   }
 
   /** Free pages that this thread may take: without the reserve, unless it is open to it. */
@@ -133,9 +133,14 @@ export class Pages {
     return this.#reserve?.available(this.free) ?? this.free;
   }
 
-  /** Whether some of the reserve is in use. */
+  /** Whether some of the reserve is in use; without the lock, a moment ago. */
   get isShort(): boolean {
     return this.#reserve?.isShort(this.free) ?? false;
+  }
+
+  /** Whether there is a page that is not of the reserve, whoever asks. */
+  get hasSpare(): boolean {
+    return this.free > 0 && this.#reserve?.isShort(this.free - 1) !== true;
   }
 
   /** Whether this thread may use the reserve. */
@@ -194,8 +199,8 @@ export class Pages {
   // Buddies ----------------------------------------------------------------------------------
 
   #addFree(pages: number): void {
-    const free = this.#memory.read(Header.FREE_PAGES) + pages;
-    this.#memory.write(Header.FREE_PAGES, free);
+    const free = this.free + pages;
+    this.#memory.store(Header.FREE_PAGES, free);
     if (free < this.#memory.read(Header.LEAST_FREE_PAGES)) this.#memory.write(Header.LEAST_FREE_PAGES, free);
   }
 
@@ -209,7 +214,7 @@ export class Pages {
       this.push(this.#freeList(order), page);
       page += 1 << order;
     }
-    this.#memory.write(Header.FREE_PAGES, this.all);
+    this.#memory.store(Header.FREE_PAGES, this.all);
     this.#memory.write(Header.LEAST_FREE_PAGES, this.all);
   }
 
@@ -320,7 +325,7 @@ export class Pages {
       this.push(this.#freeList(order), page);
       free += 1 << order;
     }
-    memory.write(Header.FREE_PAGES, free);
+    memory.store(Header.FREE_PAGES, free);
     // The dead thread may have stopped half-way up a chain of joins.
     for (let joined = true; joined; ) {
       joined = false;

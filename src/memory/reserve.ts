@@ -12,14 +12,16 @@
  * - An ordinary allocation must leave `size` pages free; one inside `withReserve(fn)` may take the last.
  * - A cache that grew by a page of the reserve is overdrawn: while free pages are fewer than `size`, only `withReserve` gets objects of it, one at a time,
  *   so that none is left in a magazine. Else each deletion would bring in a page, and whatever comes next would use it up.
- * - Nothing refills it: it is a count of free pages, not certain pages. What a deletion frees comes back to it first.
+ * - Nothing refills it: it is a count of free pages, not certain pages. What a deletion frees comes back to it first: while free pages are fewer
+ *   than `size`, no page goes to a slot's own list, no sheaf to a depot, and no slab is kept spare.
+ * - Never from it: pages of sheaves, and a slot's own list of pages.
  *
  * `size` is 1/256 of the pages, from 2 to 16, and one more for each cache beside those of kmalloc, since each such structure may have to grow by a
  * slab; in all at most a quarter of the pages.
  *
  * Whoever calls `withReserve` gives back, in the end, at least as much as it takes. So a range that is split, though the call be a `delete`, is no such operation.
  *
- * Law table: this file owns no word; FREE_PAGES is locked by the arena lock, a descriptor's OVERDRAWN likewise. Whether a thread is in `withReserve` is its own.
+ * Law table: this file owns no word; FREE_PAGES is written with the arena lock, a descriptor's OVERDRAWN locked by it. Whether a thread is in `withReserve` is its own.
  *
  * Guarantees
  *   A  an ordinary allocation never makes free pages fewer than `size`.

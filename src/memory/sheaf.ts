@@ -135,7 +135,7 @@ export class Sheaves {
   }
 
   #grow(): void {
-    if (this.#pages.isShort) return; // the reserve is for what users ask for
+    if (!this.#pages.hasSpare) return; // the reserve is for what users ask for
     const page = this.#pages.alloc(0 as Order);
     if (page === 0) return;
     const first = (page << PAGE_SHIFT) as Address;

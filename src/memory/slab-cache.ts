@@ -374,11 +374,13 @@ export class SlabCache implements Cache {
     const violations = pages.flatMap((page) => this.slabs.checkSlab(page));
     violations.push(...this.slabs.checkCache(pages));
     const depot = [...this.#sheaves.list(field(this.slabs.descriptor, Descriptor.DEPOT))];
-    const inDepot = [...this.#sheaves.all()].filter((sheaf) => this.#sheaves.owner(sheaf) === inDepotOf(this.index));
+    let inDepot = 0;
+    for (const sheaf of this.#sheaves.all()) if (this.#sheaves.owner(sheaf) === inDepotOf(this.index)) inDepot++;
     const counted = this.#memory.read(field(this.slabs.descriptor, Descriptor.DEPOT_SHEAVES));
-    const name = cacheName(this.#memory, this.slabs.descriptor);
-    if (depot.length !== counted || inDepot.length !== counted)
-      violations.push(`cache ${name}: ${inDepot.length} sheaves are its depot's, ${depot.length} in its list, it counts ${counted}`);
+    if (depot.length !== counted || inDepot !== counted) {
+      const name = cacheName(this.#memory, this.slabs.descriptor);
+      violations.push(`cache ${name}: ${inDepot} sheaves are its depot's, ${depot.length} in its list, it counts ${counted}`);
+    }
     return violations;
   }
 

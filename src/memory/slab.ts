@@ -347,25 +347,27 @@ export class Slabs extends SlabPlaces {
 
   /** Violated invariants of the cache's list and counts, given its slabs. */
   checkCache(slabPages: readonly number[]): string[] {
-    const name = cacheName(this.memory, this.descriptor);
     const violations: string[] = [];
+    const say = (what: string): void => void violations.push(`cache ${cacheName(this.memory, this.descriptor)}: ${what}`);
     const partial = new Set<number>();
     for (const page of this.pages.list(this.#word(Descriptor.PARTIAL))) {
-      if (partial.has(page)) return [`cache ${name}: slab ${page} is in its partial list twice`];
+      if (partial.has(page)) {
+        say(`slab ${page} is in its partial list twice`);
+        return violations;
+      }
       partial.add(page);
     }
     let empty = 0;
     for (const page of slabPages) {
       const free = this.isListed((page << PAGE_SHIFT) as Address) ? this.countFree(page) : 0;
       if (free === this.capacity) empty++;
-      if (partial.has(page) !== free > 0)
-        violations.push(`cache ${name}: slab ${page} has ${free} free objects and is ${partial.has(page) ? "" : "not "}in the partial list`);
+      if (partial.has(page) !== free > 0) say(`slab ${page} has ${free} free objects and is ${partial.has(page) ? "" : "not "}in the partial list`);
       partial.delete(page);
     }
-    for (const page of partial) violations.push(`cache ${name}: page ${page} is in the partial list but is no slab of it`);
-    if (this.slabs !== slabPages.length) violations.push(`cache ${name}: has ${slabPages.length} slabs, counts ${this.slabs}`);
+    for (const page of partial) say(`page ${page} is in the partial list but is no slab of it`);
+    if (this.slabs !== slabPages.length) say(`has ${slabPages.length} slabs, counts ${this.slabs}`);
     const counted = this.memory.read(this.#word(Descriptor.EMPTY));
-    if (counted !== empty) violations.push(`cache ${name}: ${empty} slabs are empty, it counts ${counted}`);
+    if (counted !== empty) say(`${empty} slabs are empty, it counts ${counted}`);
     return violations;
   }
 }

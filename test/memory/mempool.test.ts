@@ -15,10 +15,13 @@ import { SURVIVOR, VICTIM, World } from "../support/world.js";
 
 const BYTES = 4096;
 
-/** Take all there is of a size. */
+/** Whose all that is which the pools' allocator has no more. */
+const REST = -50;
+
+/** Take all there is of the pools' elements: of their cache, which is that of kmalloc with a tag. */
 function exhaust({ heap }: Arena, bytes = BYTES): Address[] {
   const taken: Address[] = [];
-  for (let block = heap.kmalloc(bytes); block !== NULL; block = heap.kmalloc(bytes)) taken.push(block);
+  for (let block = heap.kmalloc(bytes, REST); block !== NULL; block = heap.kmalloc(bytes, REST)) taken.push(block);
   return taken;
 }
 
@@ -57,9 +60,14 @@ test("the allocator first, then the reserve, then nothing; and back in the other
     assert.equal(pool.reserve, 1, "the reserve is refilled first");
     for (const element of held) pool.free(element);
     assert.equal(pool.reserve, 3);
-    assert.notEqual(heap.kmalloc(BYTES), NULL, "and what it has no room for goes to the allocator");
+    const more = exhaust(arena);
+    assert.equal(more.length, 1, "and what it has no room for goes to the allocator");
     assert.deepEqual(pool.check(), []);
-    for (const block of heap.ownedBy(0)) if (block !== pool.address) heap.kfree(block);
+    assert.deepEqual(
+      heap.ownedBy(REST),
+      [...rest, ...more].sort((a, b) => a - b),
+    );
+    for (const block of heap.ownedBy(REST)) heap.kfree(block);
     assert.ok(rest.length > 0);
     pool.destroy();
   }));

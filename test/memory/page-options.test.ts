@@ -36,7 +36,11 @@ test("atomic: pages where the arena lock is free; none, and nothing changed, whe
   const world = new World(16);
   const holder = world.arena(VICTIM);
   const asker = world.arena(SURVIVOR);
-  const before = asker.heap.pages.freeBlocks();
+  const freeBlocks = (): number[] => {
+    asker.heap.trim();
+    return asker.heap.pages.freeBlocks();
+  };
+  const before = freeBlocks();
   let slept = false;
   const { park } = asker.heap.slot;
   asker.heap.slot.park = (...sleep) => {
@@ -51,10 +55,18 @@ test("atomic: pages where the arena lock is free; none, and nothing changed, whe
       undefined,
     );
   });
-  assert.equal(slept, false);
   assert.equal(asker.heap.slot.locksHeld, 0);
   assert.deepEqual(asker.heap.pages.freeBlocks(), before);
   const word = asker.heap.allocPages(0 as Order, { zero: true });
+  const listed = [...asker.heap.pageListOf(asker.heap.slot.index)].length;
+  assert.ok(listed > 0, "its own list has some now");
+  holder.heap.withArenaLock(() => {
+    const pages = Array.from({ length: listed }, () => asker.heap.allocPages(0 as Order, { atomic: true }));
+    assert.ok(!pages.includes(NULL), "for which it needs no lock");
+    assert.equal(asker.heap.allocPages(0 as Order, { atomic: true }), NULL, "but for more");
+    for (const page of pages) asker.heap.freePages(page);
+  });
+  assert.equal(slept, false);
   const lock = new SpinLock(world.memory, word, asker.heap.slot);
   lock.withLock(() => {
     const block = asker.heap.allocPages(1 as Order, { atomic: true });
@@ -64,7 +76,7 @@ test("atomic: pages where the arena lock is free; none, and nothing changed, whe
     for (const page of [block, ...(pages ?? [])]) asker.heap.freePages(page);
   });
   asker.heap.freePages(word);
-  assert.deepEqual(asker.heap.pages.freeBlocks(), before);
+  assert.deepEqual(freeBlocks(), before);
   assert.deepEqual(asker.check(), []);
 });
 

@@ -66,8 +66,42 @@ test("pages: ordinary requests leave it, of one page and of many, alone and in b
     assert.equal(heap.allocPages(0 as Order), NULL);
   });
   assert.ok(!all.includes(NULL));
+  for (const [given, block] of all.splice(-size).entries()) {
+    heap.freePages(block);
+    assert.equal(heap.pages.free, given + 1, "first of all it comes back");
+  }
+  assert.equal(heap.allocPages(0 as Order), NULL);
   for (const block of all) heap.freePages(block);
+  heap.trim();
   assert.equal(heap.pages.free, heap.pages.all);
+});
+
+test("what this thread has in its own list is used before the reserve, and is none of it", () => {
+  const { heap } = new World(100).arena(1);
+  const all = heap.allocPagesBulk(heap.pages.free - heap.reservePages) ?? [];
+  heap.freePages(all.pop() as Address);
+  assert.deepEqual([...heap.pageListOf(heap.slot.index)].length, 1);
+  const page = heap.withReserve(() => heap.allocPages(0 as Order));
+  assert.notEqual(page, NULL);
+  assert.equal(heap.pages.free, heap.reservePages);
+  const urgent = heap.withReserve(() => heap.allocPages(0 as Order));
+  assert.equal(heap.pages.free, heap.reservePages - 1, "of the reserve just what is asked for");
+  assert.ok([...heap.pageListOf(heap.slot.index)].length === 0);
+  heap.withReserve(() => heap.freePages(urgent));
+  assert.equal(heap.pages.free, heap.reservePages, "and back");
+  assert.equal(heap.allocPages(0 as Order), NULL);
+});
+
+test("no page of it is taken for sheaves", () => {
+  const { heap } = new World(100).arena(1);
+  const all = heap.allocPagesBulk(heap.pages.free - heap.reservePages) ?? [];
+  assert.ok(all.length > 0);
+  const object = heap.withReserve(() => heap.kmalloc(64));
+  assert.notEqual(object, NULL);
+  assert.equal(heap.sheaves.pages, 0);
+  assert.equal(heap.pages.free, heap.reservePages - 1);
+  heap.kfree(object);
+  assert.equal(heap.pages.free, heap.reservePages);
 });
 
 for (const bytes of KMALLOC_BYTES.filter((bytes) => bytes <= 256)) {
@@ -111,10 +145,14 @@ test("one object of the reserve, and the rest of its slab is not for others", ()
   assert.notEqual(urgent, NULL);
   assert.equal(heap.kmalloc(64), NULL, "the slab has room, but is of the reserve");
   heap.kfree(urgent);
-  const kept = heap.kmalloc(64); // from this thread's magazine
-  assert.equal(kept, urgent);
+  assert.equal(heap.pages.free, heap.reservePages, "it comes back when it is free, and no magazine keeps any of it");
   assert.equal(heap.kmalloc(64), NULL);
+  assert.notEqual(
+    heap.withReserve(() => heap.kmalloc(64)),
+    NULL,
+  );
   heap.freePages(pages.pop() as Address);
+  assert.equal(heap.pages.free, heap.reservePages);
   assert.notEqual(heap.kmalloc(64), NULL, "the reserve is whole again: now the slab is anybody's");
   assert.equal(heap.pages.free, heap.reservePages);
 });

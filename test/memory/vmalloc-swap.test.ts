@@ -247,7 +247,8 @@ test("against a model: two threads, three areas, a few pages of memory", () => {
         const { heap } = a.arena;
         const areas = [0, 1, 2].map(() => a.vm.vmalloc(8 * PAGE_BYTES, { swap: true }));
         const models = areas.map(() => new Uint8Array(8 * PAGE_BYTES));
-        const taken = heap.allocPagesBulk(heap.withArenaLock(() => heap.pages.free) - room) as Address[];
+        heap.trim();
+        const taken = heap.allocPagesBulk(heap.pages.available - room) as Address[];
         for (const { area, offset, length, salt, thread, write } of actions) {
           const { vm } = thread === 0 ? a : b;
           const view = vm.area(areas[area] as VirtualAddress);

@@ -62,7 +62,9 @@ test("what it is made of is scattered: no two free pages side by side, and still
   alone(80, ({ arena, vm }) => {
     const { heap } = arena;
     const pages: Address[] = [];
-    for (let page = heap.allocPages(0 as Order); page !== NULL; page = heap.allocPages(0 as Order)) pages.push(page);
+    heap.withReserve(() => {
+      for (let page = heap.allocPages(0 as Order); page !== NULL; page = heap.allocPages(0 as Order)) pages.push(page);
+    });
     const freed = pages.filter((page) => ((page >>> 10) & 1) === 0);
     for (const page of freed) heap.freePages(page);
     assert.equal(heap.allocPages(1 as Order), NULL, "nothing contiguous is left");

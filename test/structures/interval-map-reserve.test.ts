@@ -177,7 +177,7 @@ for (const bounds of Object.keys(boundsOf) as Bounds[]) {
 test("several maps fill the arena between them, and each can be emptied, whichever comes first", () => {
   const random = new Random(seedOf("several maps"));
   for (let round = 0; round < 6; round++) {
-    const world = new World(random.pick([0, 100]), { caches: 24 });
+    const world = new World(random.pick([0, 100]), { caches: 48 });
     const domain = world.domain(1);
     const maps = Array.from({ length: 10 }, (_, i) =>
       open(domain, random.pick(Object.keys(boundsOf) as Bounds[]), random.pick(Object.keys(VALUES) as ValueKind[]), `map ${i}`),

@@ -110,6 +110,9 @@ export interface PageOptions {
 
 const NO_OPTIONS: PageOptions = {};
 
+/** Pages that shrinkers are asked for when a cache finds none for a new slab. */
+const SHRINK_PAGES = 8;
+
 /** One thread's allocator. */
 export class Heap implements ArenaLock, Objects {
   readonly memory: Memory;
@@ -119,6 +122,9 @@ export class Heap implements ArenaLock, Objects {
   readonly sheaves: Sheaves;
   /** Of an arena made with `debugMemory`. */
   readonly debug: MemoryDebug | undefined = undefined;
+  /** Asked, where waiting is allowed, to make pages free when none are left; each gives how many it made (the kernel's shrinkers; vmalloc/ evicts cold pages). */
+  readonly shrinkers: Set<(pages: number) => number> = new Set();
+  #reclaiming = false;
   readonly #lock: RobustMutex;
   readonly #pageList: PageList;
   readonly #reserve: Reserve;
@@ -337,7 +343,8 @@ export class Heap implements ArenaLock, Objects {
    */
   allocPages(order: Order, options: PageOptions = NO_OPTIONS): Address {
     if (!Number.isInteger(order) || order < 0 || order > MAX_ORDER) throw new InvalidSizeError("the order", order, `a whole number from 0 to ${MAX_ORDER}`);
-    const address = order === 0 ? this.#takePage(options) : this.#takePages(options, () => this.#takeBlock(order, options));
+    const take = (): Address | undefined => (order === 0 ? this.#takePage(options) : this.#takePages(options, () => this.#takeBlock(order, options)));
+    const address = take() ?? (options.atomic !== true && this.#reclaim(1 << order) ? take() : undefined);
     if (address === undefined) return NULL;
     if (options.zero === true) this.memory.fill(address, PAGE_WORDS << order, 0);
     return address;
@@ -385,6 +392,27 @@ export class Heap implements ArenaLock, Objects {
     return addresses;
   }
 
+  /** Run `fn`, in which nothing that is short of memory waits for others to give some up. */
+  withoutReclaim<T>(fn: () => T): T {
+    const before = this.#reclaiming;
+    this.#reclaiming = true;
+    try {
+      return fn();
+    } finally {
+      this.#reclaiming = before;
+    }
+  }
+
+  /** Ask for pages to come free, where waiting is allowed. Gives whether any did. */
+  #reclaim(pages: number): boolean {
+    if (this.#reclaiming || this.slot.mayNotBlock() !== undefined) return false;
+    return this.withoutReclaim(() => {
+      let freed = 0;
+      for (const shrinker of this.shrinkers) freed += shrinker(pages);
+      return freed > 0;
+    });
+  }
+
   // Zeroing comes after the lock is let go: a large block takes long, and is private by then.
   #takePages<T>({ atomic = false }: PageOptions, take: () => T | undefined): T | undefined {
     return atomic ? this.tryWithArenaLock(take) : this.withArenaLock(take);
@@ -426,7 +454,9 @@ export class Heap implements ArenaLock, Objects {
     const words = (bytes + 3) >>> 2;
     if (words > KMALLOC_MOST_WORDS || bytes >>> 0 !== bytes) return this.#kmallocPages(bytes, tag);
     const index = tag === 0 ? (classOf[words] as number) : FIRST_TAGGED + (classOf[words] as number);
-    return (this.#caches[index] ?? this.cache(index)).alloc(tag);
+    const cache = this.#caches[index] ?? this.cache(index);
+    const object = cache.alloc(tag);
+    return object === NULL && this.#reclaim(SHRINK_PAGES) ? cache.alloc(tag) : object;
   }
 
   #kmallocPages(bytes: number, tag: number): Address {

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import fc from "fast-check";
 import { seedOf } from "../../check/support/seed.js";
-import { type Address, NULL, PAGE_BYTES } from "../../src/memory/address.js";
+import { type Address, NULL, type Order, PAGE_BYTES } from "../../src/memory/address.js";
 import { NoBackingStoreError, OutOfMemoryError, PageFaultError } from "../../src/memory/errors.js";
 import { SlotWord } from "../../src/memory/slot.js";
 import { SpinLock } from "../../src/memory/spin-lock.js";
@@ -104,6 +104,27 @@ test("memory that cannot be had otherwise is had by evicting, not with `atomic`"
     for (let page = 0; page < pages; page++) assert.equal(b.vm.read(pageOf(swappable, page)), ~page);
     assert.deepEqual(b.vm.check(), []);
     for (const address of [stays, swappable]) a.vm.vfree(address);
+  });
+});
+
+test("kmalloc and pages that cannot be had otherwise are had by evicting, not with `atomic`, nor where waiting is not allowed", () => {
+  bench(({ a, b }) => {
+    const { heap } = b.arena;
+    const lock = new SpinLock(heap.memory, heap.kmalloc(4), heap.slot);
+    const swappable = a.vm.vmalloc(2 * heap.pages.free * PAGE_BYTES, { swap: true });
+    const pages = a.vm.usableBytes(swappable) / PAGE_BYTES;
+    for (let page = 0; page < pages; page++) a.vm.write(pageOf(swappable, page), ~page);
+    a.arena.heap.trim();
+    heap.trim();
+    const order = 0 as Order;
+    const left: Address[] = [];
+    for (let page = heap.allocPages(order, { atomic: true }); page !== NULL; page = heap.allocPages(order, { atomic: true })) left.push(page);
+    lock.withLock(() => assert.equal(heap.allocPages(order), NULL, "with a spin lock nothing waits"));
+    const taken = [heap.allocPages(order), heap.kmalloc(100), heap.allocPages(order)];
+    assert.ok(!taken.includes(NULL));
+    for (let page = 0; page < pages; page++) assert.equal(a.vm.read(pageOf(swappable, page)), ~page);
+    for (const block of [...left, ...taken, lock.address]) heap.kfree(block);
+    a.vm.vfree(swappable);
   });
 });
 

@@ -77,6 +77,11 @@ export class VirtualSpace {
     this.#lock = new RobustMutex(heap.memory, Header.VM_LOCK, heap.slot);
   }
 
+  /** Whether this thread holds the lock. */
+  get isLocked(): boolean {
+    return this.#lock.held;
+  }
+
   /** Run `fn` with VM_LOCK, which is never held during input or output. */
   withLock<T>(fn: () => T, timeout?: number): T {
     return withMutex(this.#lock, () => this.#recover(), fn, timeout);

@@ -69,6 +69,11 @@ export class Swap {
     this.#memory.store(this.#pinned, 0); // the slot's last thread may have died with it
   }
 
+  /** Whether this thread holds the lock. */
+  get isLocked(): boolean {
+    return this.#lock.held;
+  }
+
   /** Run `fn` with SWAP_LOCK: nothing is evicted or brought in by others meanwhile. */
   withLock<T>(fn: () => T): T {
     return withMutex(this.#lock, () => this.#recover(), fn);

@@ -65,6 +65,17 @@ export class Vmalloc extends Touches {
     this.#heap = heap;
     this.#space = space;
     this.#swap = swap;
+    if (store !== undefined) heap.shrinkers.add((pages) => this.#shrink(pages));
+  }
+
+  // Whoever asks may be vmalloc itself, in the middle of something: it looks after itself.
+  #shrink(pages: number): number {
+    if (this.#swap.isLocked || this.#space.isLocked) return 0;
+    try {
+      return this.#swap.reclaim(pages);
+    } catch {
+      return 0; // the store failed: the page stays where it was, and who asked has no memory
+    }
   }
 
   // Areas --------------------------------------------------------------------------------------------
@@ -130,7 +141,8 @@ export class Vmalloc extends Touches {
   /** kmalloc, and where there is no such contiguous block vmalloc. @throws as `vmalloc` */
   kvmalloc(bytes: number, options: Omit<VmallocOptions, "swap"> = {}): Address | VirtualAddress {
     if (options.atomic !== true) this.mayWait("kvmalloc()");
-    const block = this.#heap.kmalloc(bytes, options.tag);
+    const take = (): Address => this.#heap.kmalloc(bytes, options.tag);
+    const block = options.atomic === true ? this.#heap.withoutReclaim(take) : take();
     if (block === NULL) return this.vmalloc(bytes, options);
     if (options.zero === true) this.#heap.memory.fill(block, this.#heap.usableBytes(block) / WORD_BYTES, 0);
     return block;

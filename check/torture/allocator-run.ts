@@ -10,20 +10,19 @@
  */
 
 import { Shared } from "../../src/index.js";
-import { type Address, PAGE_SHIFT } from "../../src/memory/address.js";
+import type { Address } from "../../src/memory/address.js";
 import { Heap } from "../../src/memory/heap.js";
 import type { AllocatorName } from "../../src/memory/layout.js";
 import { createMempool } from "../../src/memory/mempool.js";
-import { PageKind } from "../../src/memory/pages.js";
 import { Crew, type Hand } from "../support/crew.js";
 import { Random } from "../support/seed.js";
-import { drained, settle } from "../support/settle.js";
+import { settle } from "../support/settle.js";
 import { sleep, until, within } from "../support/watchdog.js";
+import { type AtRest, atRest, difference, emptyCells, freeInDoubt } from "./allocator-drain.js";
 import { type AllocatorJob, Allocators, type Appointment, type CacheIndexes, CELLS, makeCaches } from "./allocator-job.js";
 import { type Call, type LastWords, LifeWords, MOST_LIVES } from "./calls.js";
-import { Contents } from "./contents.js";
 import type { Options } from "./options.js";
-import { Tally } from "./tally.js";
+import { type ErrorKind, Tally } from "./tally.js";
 
 const BYTES = 24 * 2 ** 20;
 /** Kills between two drains. */
@@ -58,15 +57,6 @@ export interface AllocatorResult {
   readonly threads: number;
   readonly errorKinds: Readonly<Record<string, number>>;
   readonly firstFailure: string | null;
-}
-
-/** What must be the same after each drain. */
-interface Rest {
-  readonly used: number;
-  /** First pages of the free blocks and their orders: lists compared as sets. */
-  readonly free: readonly string[];
-  /** All other blocks of pages: first page, order, kind, owner. */
-  readonly taken: readonly string[];
 }
 
 /** What a round uses besides the arena. */
@@ -116,7 +106,7 @@ export class AllocatorRun {
     if (this.#options.busted) Heap.prototype.freeUnpublished = () => {}; // by this thread, which is the reaper
     try {
       this.#shared = await settle(this.#shared, []);
-      const start = this.#rest();
+      const start = atRest(this.#shared);
       while (whole && !isOver()) whole = await this.#round(isOver, start);
     } catch (error) {
       this.#tally.fail("thrown", `in the main thread: ${(error as Error).stack}`);
@@ -127,7 +117,7 @@ export class AllocatorRun {
   }
 
   /** @returns whether it ended as it should, so that another may follow */
-  async #round(isOver: () => boolean, start: Rest): Promise<boolean> {
+  async #round(isOver: () => boolean, start: AtRest): Promise<boolean> {
     const round = this.#begin();
     const { crew } = round;
     const { threads, kill } = this.#options;
@@ -246,75 +236,32 @@ export class AllocatorRun {
   // Draining -----------------------------------------------------------------------------------------
 
   /** All threads have ended: give back whatever is left, and compare. */
-  async #drain({ orders, dead, born }: Round, start: Rest): Promise<void> {
+  async #drain({ orders, dead, born }: Round, start: AtRest): Promise<void> {
     const { domain } = this.#shared;
+    const fail = (kind: ErrorKind, what: string): void => this.#tally.fail(kind, `at a drain: ${what}`);
     await until(LIMIT, "the dead to be reaped", () => this.#shared.stats().threads === 1);
     this.#violations.push(...domain.arena.check());
     const allocators = new Allocators(this.#shared, this.#caches, orders.pools);
-    const { vm, pools, heap } = allocators;
-    this.#violations.push(...vm.check(), ...pools.flatMap((pool) => pool.check()));
+    this.#violations.push(...allocators.vm.check(), ...allocators.pools.flatMap((pool) => pool.check()));
     const killed = new Set(dead.map(({ life }) => life));
     for (const life of born) {
       const count = allocators.bury(life);
-      if (count > 0 && !killed.has(life)) this.#tally.fail("not back", `thread ${life} ended by itself and left ${count} blocks`);
+      if (count > 0 && !killed.has(life)) fail("not back", `thread ${life} ended by itself and left ${count} blocks`);
     }
-    const contents = new Contents(heap.memory, vm);
-    for (const block of new Int32Array(orders.cells)) {
-      if (block === 0) continue;
-      const wrong = contents.wrong(block as Address, heap.usableBytes(block as Address));
-      if (wrong !== undefined) this.#tally.fail("torn", `of a cell, at a drain: ${wrong}`);
-      heap.kfree(block as Address);
-    }
-    for (const pool of pools) pool.destroy();
-    vm.purge();
+    emptyCells(allocators, new Int32Array(orders.cells), fail);
+    for (const pool of allocators.pools) pool.destroy();
+    allocators.vm.purge();
     this.#shared = await settle(this.#shared, []);
-    this.#freeInDoubt(dead);
+    const lastWords = dead.map(({ words }) => words);
+    this.#inDoubt += freeInDoubt(this.#shared.domain.arena.heap, lastWords, fail);
     this.#shared = await settle(this.#shared, []);
     this.#shared.domain.arena.heap.trim(); // slabs of a typesafe cache go by way of limbo
     this.#shared = await settle(this.#shared, []);
     this.#drains++;
-    this.#compare(this.#rest(), start);
-  }
-
-  /** What still lives, only the dead knew of: each block must be one that their last words name, and none twice. */
-  #freeInDoubt(dead: Round["dead"]): void {
-    const { heap } = this.#shared.domain.arena;
-    const hands = new Set(dead.flatMap(({ words }) => words.hands));
-    const asked = dead.filter(({ words }) => words.asked > 0).map(({ words }) => ({ bytes: words.asked, left: words.count }));
-    for (const block of this.#live()) {
-      const bytes = heap.usableBytes(block);
-      // Of those that asked for so little or less, whoever asked for the most: a smaller block cannot be his.
-      const asker = hands.has(block) ? undefined : asked.filter((one) => one.left > 0 && one.bytes <= bytes).sort((a, b) => b.bytes - a.bytes)[0];
-      if (asker !== undefined) asker.left--;
-      else if (!hands.has(block)) this.#tally.fail("not back", `the block ${block} of ${bytes} bytes lives, and nobody who died had it in hand`);
-      this.#inDoubt++;
-      heap.kfree(block);
-    }
-  }
-
-  /** Every live object and block of pages. This thread is alone, and nothing waits. */
-  #live(): Address[] {
-    const { heap } = this.#shared.domain.arena;
-    const objects = [...heap.cacheIndexes()].flatMap((index) => heap.liveObjects(index));
-    const pages = heap.withArenaLock(() => [...heap.pages.walk()].filter(({ kind }) => kind === PageKind.PAGES).map(({ page }) => page << PAGE_SHIFT));
-    return [...objects, ...(pages as Address[])];
-  }
-
-  #rest(): Rest {
-    const { used } = drained(this.#shared);
-    const { heap } = this.#shared.domain.arena;
-    const blocks = heap.withArenaLock(() => [...heap.pages.walk()]);
-    const free = blocks.filter(({ kind }) => kind === PageKind.FREE).map(({ page, order }) => `${page} (order ${order})`);
-    const taken = blocks.filter(({ kind }) => kind !== PageKind.FREE);
-    return { used, free, taken: taken.map(({ page, order, kind, owner }) => `${page} (order ${order}, kind ${kind}, owner ${owner})`) };
-  }
-
-  #compare(now: Rest, start: Rest): void {
+    const now = atRest(this.#shared);
     this.#leaked = now.used - start.used;
-    const taken = now.taken.filter((block) => !start.taken.includes(block));
-    if (this.#leaked !== 0) this.#tally.fail("not back", `after a drain ${this.#leaked} bytes more are in use than at the start: pages ${taken.join(", ")}`);
-    else if (now.free.join() !== start.free.join())
-      this.#tally.fail("not back", `after a drain other pages are free than at the start; in use are ${taken.join(", ")}`);
+    const differ = difference(now, start);
+    if (differ !== undefined) fail("not back", differ);
   }
 
   #result(): AllocatorResult {

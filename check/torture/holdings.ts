@@ -239,7 +239,7 @@ export class Holdings {
     let block: Address;
     if (kind < 7) {
       const bytes = this.#size(14);
-      life.asks(bytes);
+      life.asks(Math.max(1, bytes)); // 0 bytes are a block too
       block = life.in("kmalloc", () => heap.kmalloc(bytes));
     } else if (kind < 9) {
       const order = random.below(MOST_EXCHANGED_ORDER + 1) as Order;

@@ -11,10 +11,10 @@ import { Random } from "../support/seed.js";
 import { drained, settle } from "../support/settle.js";
 import { sleep, until, within } from "../support/watchdog.js";
 import { Rounds } from "./history.js";
-import { type Maps, openMaps, ROW } from "./job.js";
+import { type Maps, openMaps, ROW, type Structure } from "./job.js";
 import { Ledger } from "./ledger.js";
 import { fillMaps } from "./maps.js";
-import type { Options } from "./options.js";
+import type { Options as AllOptions } from "./options.js";
 import { PLACES } from "./place.js";
 import { Seats } from "./seats.js";
 import { StallWatch } from "./stall.js";
@@ -25,6 +25,9 @@ import { Step } from "./thread.js";
 const LIMIT = 30_000;
 /** A thread whose turns do not go on for so long hangs, in ms. */
 const HUNG = 15_000;
+
+/** Of a run over read-copy-update or the structures; the allocators have a run of their own (allocator-run.ts). */
+export type Options = AllOptions & { readonly structure: Structure };
 
 export interface Result {
   readonly errors: number;

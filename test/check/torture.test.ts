@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { readCommand, UsageError } from "../../check/command.js";
 import { Random, seedOf } from "../../check/support/seed.js";
 import { sleep } from "../../check/support/watchdog.js";
+import type { AllocatorResult } from "../../check/torture/allocator-run.js";
 import { STRUCTURES } from "../../check/torture/job.js";
 import { type Operation, type State, statesAfter } from "../../check/torture/linearizable.js";
 import { COMMAND, optionsOf } from "../../check/torture/options.js";
@@ -14,6 +15,7 @@ import type { Result } from "../../check/torture/run.js";
 import { StallWatch } from "../../check/torture/stall.js";
 import { PIPE_BUCKETS, Tally } from "../../check/torture/tally.js";
 import { Shared } from "../../src/index.js";
+import { ALLOCATORS } from "../../src/memory/layout.js";
 import { FLAVORS } from "../../src/rcu/flavors/flavor.js";
 
 const LIMIT = 60_000;
@@ -50,9 +52,9 @@ function torture(args: readonly string[], onStderr: (text: string, interrupt: ()
   });
 }
 
-function resultOf({ stdout, stderr }: Ended): Result {
+function resultOf<R = Result>({ stdout, stderr }: Ended): R {
   assert.match(stdout, /^\{.*\}\n$/, `one JSON object on one line; stderr: ${stderr}`);
-  return JSON.parse(stdout) as Result;
+  return JSON.parse(stdout) as R;
 }
 
 const RUNS = FLAVORS.flatMap((flavor) => STRUCTURES.map((structure) => ({ flavor, structure })));
@@ -87,6 +89,29 @@ for (const { flavor, structure } of RUNS) {
   });
 }
 
+for (const allocator of ALLOCATORS) {
+  test(`torture finds nothing wrong: memory, ${allocator}, with threads killed inside its calls`, async (t) => {
+    const seed = seedOf(`torture memory ${allocator}`);
+    const which = ["--structure", "memory", "--allocator", allocator, "--threads", "4"];
+    const ended = await torture([...which, "--seconds", "4", "--seed", String(seed), "--kill", "--json"]);
+    const result = resultOf<AllocatorResult>(ended);
+    const { errors, leaked, violations, killsInside, calls, verified, drains } = result;
+    assert.deepEqual([ended.status, errors, leaked, violations], [0, 0, 0, []], ended.stderr);
+    assert.deepEqual([result.structure, result.allocator, result.seed], ["memory", allocator, seed]);
+    assert.ok(killsInside > 0 && calls > 500 && verified > 100 && drains > 0, `it did something: ${ended.stdout}`);
+    t.diagnostic(`${result.kills} kills, ${killsInside} of them inside a call: ${JSON.stringify(result.killsByCall)}`);
+  });
+}
+
+test("torture finds that nobody frees what the dead had not published", async (t) => {
+  const seed = seedOf("busted memory");
+  const ended = await torture(["--structure", "memory", "--seconds", "6", "--threads", "4", "--seed", String(seed), "--kill", "--busted", "--json"]);
+  const result = resultOf<AllocatorResult>(ended);
+  assert.equal(ended.status, 1, ended.stderr);
+  assert.match(result.firstFailure ?? "", /not back: at a drain: the block \d+ of \d+ bytes lives, and nobody who died had it in hand/);
+  t.diagnostic(JSON.stringify(result.errorKinds));
+});
+
 test("Ctrl-C ends a run with its summary, and all memory back", async () => {
   let asked = false;
   const ended = await torture(["--seconds", "600", "--threads", "2", "--seed", "5", "--json"], (text, interrupt) => {
@@ -108,7 +133,8 @@ const parse = (args: readonly string[]): unknown => {
 test("a wrong command line is refused, and says what is allowed", async () => {
   for (const [args, says] of [
     [["--flavor", "srcu"], /--flavor takes event-loop or phase or tree; got "srcu"/],
-    [["--structure", "tree"], /--structure takes rcu or intervalMap/],
+    [["--structure", "tree"], /--structure takes rcu or intervalMap or memory/],
+    [["--allocator", "buddy"], /--allocator takes slab or slub or slob/],
     [["--seconds", "0"], /--seconds takes a number of seconds above 0/],
     [["--threads", "1.5"], /--threads takes a whole number/],
     [["--seed", ""], /--seed takes a whole number/],

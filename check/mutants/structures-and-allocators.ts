@@ -198,7 +198,7 @@ export const structuresAndAllocators: readonly Mutant[] = [
     name: "allocation does not set the live bit",
     number: "S14",
     breaks: "an object is given to one owner at a time",
-    killer: "two threads refill their magazines",
+    killer: "one thread frees what another retires, of a tracked cache",
     kinds: wrong,
     patch: idle(Slabs.prototype, "setLive"),
   },

@@ -7,9 +7,22 @@ import { gracePeriod } from "./grace-period.js";
 import { life } from "./life.js";
 import { limits } from "./limits.js";
 import type { Mutant } from "./mutant.js";
+import { sheaves } from "./sheaves.js";
 import { slub } from "./slub.js";
 import { structuresAndAllocators } from "./structures-and-allocators.js";
 import { vmalloc } from "./vmalloc.js";
 import { wakeUps } from "./wake-ups.js";
 
-export const mutants: readonly Mutant[] = [gracePeriod, flavors, wakeUps, callbacks, call, life, structuresAndAllocators, slub, vmalloc, limits].flat();
+export const mutants: readonly Mutant[] = [
+  gracePeriod,
+  flavors,
+  wakeUps,
+  callbacks,
+  call,
+  life,
+  structuresAndAllocators,
+  sheaves,
+  slub,
+  vmalloc,
+  limits,
+].flat();

@@ -28,10 +28,12 @@ export interface Mutant {
 /** Replaces a method; gives what puts it back. */
 export function patch<T extends object, K extends keyof T>(prototype: T, method: K, replacement: (original: T[K]) => T[K]): () => () => void {
   return () => {
-    const original = prototype[method];
-    prototype[method] = replacement(original);
+    const own = Object.getOwnPropertyDescriptor(prototype, method);
+    prototype[method] = replacement(prototype[method]);
     return () => {
-      prototype[method] = original;
+      // An inherited one is left to be inherited: else it would hide what a later mutant replaces further up.
+      if (own === undefined) delete prototype[method];
+      else Object.defineProperty(prototype, method, own);
     };
   };
 }

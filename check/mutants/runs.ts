@@ -6,6 +6,8 @@
 import assert from "node:assert/strict";
 import { type Address, field, NULL, type Order, PAGE_WORDS } from "../../src/memory/address.js";
 import { Arena, formatArena } from "../../src/memory/arena.js";
+import type { Cache } from "../../src/memory/cache.js";
+import { WrongCacheError } from "../../src/memory/errors.js";
 import { type ArenaOptions, leastBytes, openLayout } from "../../src/memory/layout.js";
 import { type Memory, SharedMemory } from "../../src/memory/memory.js";
 import { Domain, type DomainOptions } from "../../src/rcu/domain.js";
@@ -99,11 +101,29 @@ export const runs: readonly Run[] = [
         assert.equal(again, page, "the same page, or this shows nothing");
         assert.equal(heap.memory.read(field(again, PAGE_WORDS - 1)), 0, "zeroed");
         heap.freePages(again);
+        heap.trim(); // what is in its own list can be had without the lock
         assert.throws(() => arena.heap.withArenaLock(() => assert.fail("in the middle of an update")));
         assert.equal(ask(), NULL, "it must be mended first");
         heap.freePages(heap.allocPages(0 as Order));
         assert.notEqual(ask(), NULL, "it has been");
       }),
+  },
+  {
+    name: "run: an object that is given to another cache, in a debug arena",
+    run: async (wrap) => {
+      const options = { slots: 1, caches: 32, debugMemory: true };
+      const memory = new SharedMemory(new SharedArrayBuffer(2 * leastBytes(options)));
+      formatArena(memory, options, [1, 2]);
+      const arena = new Arena(wrap(memory, 0), 1);
+      const { heap } = arena;
+      const [own, other] = ["own", "other"].map((name) => heap.cache(heap.createCache(name, 64))) as [Cache, Cache];
+      const object = own.alloc();
+      assert.throws(() => other.free(object), WrongCacheError);
+      assert.ok(own.isLive(object), "nothing has changed");
+      own.free(object);
+      assert.deepEqual(arena.check(), []);
+      arena.detach();
+    },
   },
   {
     name: "run: callbacks registered as a grace period starts",

@@ -4,6 +4,7 @@
  *
  * - Taken: fresh. Given back, at once or when a grace period is over: freed, though the allocator's user may give it back long before its memory
  *   is used again.
+ * - A sheaf's objects are freed when their grace period is over and it goes to a depot, or when they were given there one by one.
  * - A slab's header (bitmaps, side words) is the allocator's from when the slab is made; its objects are freed until one is taken.
  * - With the arena lock held the state of words is not checked (races are): slabs come and go there on what was freed.
  */
@@ -31,6 +32,12 @@ export function annotateHeap(heap: Heap, thread: Pick<CheckedThread, "memory" | 
     release: pages.release.bind(pages),
   };
   const known = new WeakSet<Cache>();
+  // What comes from limbo is live until now; what comes from a magazine was freed when its user gave it there. That none is given back twice is for the
+  // allocator's own words to tell.
+  const givenBack = (object: Address, words: number): void => {
+    thread.setState(object, words, "live");
+    annotate.freed(object, words);
+  };
 
   heap.cache = (index) => {
     const cache = original.cache(index);
@@ -42,6 +49,11 @@ export function annotateHeap(heap: Heap, thread: Pick<CheckedThread, "memory" | 
       const object = alloc(tag);
       if (object !== 0) annotate.allocated(object, cache.objectWords);
       return object;
+    };
+    const adopt = cache.adopt.bind(cache);
+    cache.adopt = (sheaf) => {
+      for (const object of heap.sheaves.objects(sheaf)) givenBack(object, cache.objectWords);
+      adopt(sheaf);
     };
     cache.free = (object) => {
       free(object); // may refuse; what it took is in this thread's own magazine
@@ -67,7 +79,7 @@ export function annotateHeap(heap: Heap, thread: Pick<CheckedThread, "memory" | 
     return addresses;
   };
   heap.putBack = (address) => {
-    if (!heap.isRetiredPages(address)) annotate.freed(address, heap.usableBytes(address) / 4);
+    if (!heap.isRetiredPages(address)) givenBack(address, heap.usableBytes(address) / 4);
     original.putBack(address);
   };
   pages.claimSlab = (page, cache) => {

@@ -15,10 +15,12 @@ import { reap } from "./reap.js";
 import { retire } from "./retire.js";
 import { reuse } from "./reuse.js";
 import { sections } from "./sections.js";
+import { sheaves } from "./sheaves.js";
 import { slab } from "./slab.js";
 import { slub } from "./slub.js";
 import { tree } from "./tree.js";
 import { turns } from "./turns.js";
+import { typesafe } from "./typesafe.js";
 import { updaters } from "./updaters.js";
 import { vmalloc } from "./vmalloc.js";
 import { wrap } from "./wrap.js";
@@ -40,6 +42,8 @@ export const scenarios: readonly Scenario[] = [
   blocks,
   writers,
   slab,
+  sheaves,
+  typesafe,
   slub,
   vmalloc,
   mempool,

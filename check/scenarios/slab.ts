@@ -70,6 +70,15 @@ export const slab: readonly Scenario[] = [
     },
   }),
   inArena({
+    name: "two threads free one page",
+    setup: (owner) => (owner as Actor).memory.store(OBJECT, (owner as Actor).heap.allocPages(0 as Order)),
+    threads: [(a) => giveBack(a, (page) => a.heap.freePages(page)), (a) => giveBack(a, (page) => a.heap.freePages(page))],
+    verify: (a, results) => {
+      assert.equal(results.filter(Boolean).length, 1, "exactly one owns it");
+      whole(a);
+    },
+  }),
+  inArena({
     name: "one thread frees what another retires, of a tracked cache",
     setup: (owner) => handOver(owner as Actor, 7),
     threads: [(a) => giveBack(a, (object) => a.heap.kfree(object)), (a) => giveBack(a, (object) => a.domain.retire(object))],

@@ -334,11 +334,8 @@ export class SlabCache implements Cache {
     const own = [this.#loaded, this.#previous];
     this.forget();
     for (const sheaf of own) if (sheaf !== NULL) this.#empty(sheaf);
-    const depot = field(this.slabs.descriptor, Descriptor.DEPOT);
-    for (let sheaf = this.#sheaves.pop(depot); sheaf !== NULL; sheaf = this.#sheaves.pop(depot)) {
-      this.#countDepot(-1);
-      this.#empty(sheaf);
-    }
+    // As this slot's, and not as the depot's: of a thread that dies in emptying it the reaper then goes on, and does not list it in the depot again.
+    for (let sheaf = this.#fromDepot(); sheaf !== NULL; sheaf = this.#fromDepot()) this.#empty(sheaf);
     this.slabs.shrink();
   }
 

@@ -28,6 +28,7 @@ export function annotateHeap(heap: Heap, thread: Pick<CheckedThread, "memory" | 
     allocPages: heap.allocPages.bind(heap),
     allocPagesBulk: heap.allocPagesBulk.bind(heap),
     putBack: heap.putBack.bind(heap),
+    claim: pages.claim.bind(pages),
     claimSlab: pages.claimSlab.bind(pages),
     release: pages.release.bind(pages),
   };
@@ -82,6 +83,11 @@ export function annotateHeap(heap: Heap, thread: Pick<CheckedThread, "memory" | 
     if (!heap.isRetiredPages(address)) givenBack(address, heap.usableBytes(address) / 4);
     original.putBack(address);
   };
+  pages.claim = (page, kind, owner) => {
+    // Sheaves are the allocator's own; what stood on their page before was somebody else's, and freed.
+    if (kind === PageKind.SHEAVES) thread.setState(addressOf(page), PAGE_WORDS, "live");
+    original.claim(page, kind, owner);
+  };
   pages.claimSlab = (page, cache) => {
     original.claimSlab(page, cache);
     const slab = addressOf(page);
@@ -92,6 +98,7 @@ export function annotateHeap(heap: Heap, thread: Pick<CheckedThread, "memory" | 
   pages.release = (page) => {
     const kind = pages.kind(page);
     if (kind === PageKind.SLAB) thread.setState(addressOf(page), slabsOf(heap, pages.owner(page)).objects, "freed");
+    if (kind === PageKind.SHEAVES) thread.setState(addressOf(page), PAGE_WORDS, "freed");
     if (kind === PageKind.PAGES || kind === PageKind.RETIRED) annotate.freed(addressOf(page), PAGE_WORDS << pages.order(page));
     original.release(page);
   };

@@ -159,8 +159,8 @@ export class Limbo {
    * @throws InvalidAddressError; DoubleFreeError (code ERR_DOUBLE_RETIRE) when it is not live
    */
   push(segment: number, object: Address): number {
-    if (!this.#objects.isLive(object)) throw this.#objects.doubleFree(object, "retire");
     const cache = this.#objects.cacheOf(object);
+    if (!(cache ?? this.#objects).isLive(object)) throw this.#objects.doubleFree(object, "retire");
     const bytes = cache === undefined ? this.#objects.usableBytes(object) : cache.objectWords * 4;
     const sheaf = cache === undefined ? NULL : this.#sheafFor(cache);
     if (cache === undefined || sheaf === NULL) this.#list(segment, object);

@@ -86,12 +86,9 @@ function finishSlot(heap: Heap, index: number): void {
   for (const sheaf of [...sheaves.all()]) {
     if (sheaves.owner(sheaf) !== ownedBySlot(index) || inLimbo.has(sheaf)) continue;
     sheaves.finish(sheaf);
-    while (sheaves.count(sheaf) > 0) {
-      const last = sheaves.last(sheaf);
+    sheaves.dissolve(sheaf, (last) => {
       if (!heap.isPutBack(last)) heap.putBack(last);
-      sheaves.taken(sheaf);
-    }
-    sheaves.give(sheaf);
+    });
   }
 }
 

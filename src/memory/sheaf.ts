@@ -109,6 +109,20 @@ export class Sheaves {
     this.#memory.write(lastEntry(sheaf, word & COUNT_MASK), 0);
   }
 
+  /** Give the last objects of a sheaf to `putBack`, one by one, until `left` are in it. */
+  flush(sheaf: Address, left: number, putBack: (object: Address) => void): void {
+    for (let count = this.count(sheaf); count > left; count--) {
+      putBack(this.last(sheaf));
+      this.taken(sheaf);
+    }
+  }
+
+  /** Give all objects of a sheaf to `putBack`, and the sheaf back. With the arena lock. */
+  dissolve(sheaf: Address, putBack: (object: Address) => void): void {
+    this.flush(sheaf, 0, putBack);
+    this.give(sheaf);
+  }
+
   /** Whose a sheaf is: 0 when it is free. With the arena lock. */
   owner(sheaf: Address): number {
     return this.#memory.read(field(sheaf, OWNER));

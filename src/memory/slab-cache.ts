@@ -30,6 +30,7 @@ import type { Memory } from "./memory.js";
 import { countWord, inDepotOf, lastEntry, ownedBySlot, SHEAF_CAPACITY, type Sheaves } from "./sheaf.js";
 import { popCount, type Slabs } from "./slab.js";
 import { LIVE, NOT_LIVE } from "./slab-places.js";
+import { SlabsCache } from "./slabs-cache.js";
 import { type Slot, SlotWord } from "./slot.js";
 
 /** Words that a full magazine's objects have at most: few large objects are kept for speed, many small ones. */
@@ -38,11 +39,7 @@ const MAGAZINE_WORDS = 4096;
 const DEPOT_WORDS = 32768;
 
 /** Objects of one size, from slabs. */
-export class SlabCache implements Cache {
-  readonly slabs: Slabs;
-  readonly index: number;
-  readonly objectWords: number;
-  readonly isTracked: boolean;
+export class SlabCache extends SlabsCache<Slabs> implements Cache {
   /** Objects that a magazine holds at most. */
   readonly capacity: number;
   readonly #memory: Memory;
@@ -50,33 +47,13 @@ export class SlabCache implements Cache {
   readonly #slot: Slot;
   readonly #sheaves: Sheaves;
   readonly #mostSheaves: number;
-  // For the common path: of caches whose objects are neither tracked nor coloured, the slabs' shape.
-  readonly #isPlain: boolean;
-  readonly #offsetMask: number;
-  readonly #objects: number;
-  readonly #side: number;
-  readonly #stride: number;
-  readonly #slabCapacity: number;
-  readonly #reciprocal: number;
-  readonly #shift: number;
   #loaded: Address = NULL;
   #previous: Address = NULL;
 
   constructor(memory: Memory, arena: ArenaLock, slot: Slot, slabs: Slabs, sheaves: Sheaves) {
-    this.slabs = slabs;
-    this.index = slabs.index;
-    this.objectWords = slabs.objectWords;
-    this.isTracked = slabs.isTracked;
+    super(slabs);
     this.capacity = Math.max(2, Math.min(SHEAF_CAPACITY, Math.floor(MAGAZINE_WORDS / slabs.stride)));
     this.#mostSheaves = Math.max(1, Math.floor(DEPOT_WORDS / (slabs.stride * this.capacity)));
-    this.#isPlain = !slabs.isTracked && slabs.colours === 1 && !slabs.isWatched;
-    this.#offsetMask = slabs.offsetMask;
-    this.#objects = slabs.objects;
-    this.#side = slabs.side;
-    this.#stride = slabs.stride;
-    this.#slabCapacity = slabs.capacity;
-    this.#reciprocal = slabs.reciprocal;
-    this.#shift = slabs.shift;
     this.#memory = memory;
     this.#arena = arena;
     this.#slot = slot;
@@ -93,9 +70,9 @@ export class SlabCache implements Cache {
     if (count === 0) return this.#loadAndAlloc(tag);
     const entry = (loaded + 1 + count) as Address;
     const object = memory.read(entry) as Address;
-    if (this.#isPlain) {
-      const index = Math.imul((object & this.#offsetMask) - this.#objects, this.#reciprocal) >>> this.#shift;
-      memory.write(((object & ~this.#offsetMask) + this.#side + index) as Address, LIVE);
+    if (this.isPlain) {
+      const index = Math.imul((object & this.offsetMask) - this.firstObject, this.reciprocal) >>> this.shift;
+      memory.write(((object & ~this.offsetMask) + this.side + index) as Address, LIVE);
     } else this.slabs.setLive(object, tag);
     memory.write((loaded + 1) as Address, count - 1);
     memory.write(entry, 0);
@@ -104,16 +81,16 @@ export class SlabCache implements Cache {
 
   free(object: Address): void {
     const loaded = this.#loaded;
-    if (loaded === NULL || !this.#isPlain) {
+    if (loaded === NULL || !this.isPlain) {
       this.#freeSlowly(object);
       return;
     }
     const memory = this.#memory;
-    const offset = (object & this.#offsetMask) - this.#objects;
-    const index = Math.imul(offset, this.#reciprocal) >>> this.#shift;
-    const side = ((object & ~this.#offsetMask) + this.#side + index) as Address;
+    const offset = (object & this.offsetMask) - this.firstObject;
+    const index = Math.imul(offset, this.reciprocal) >>> this.shift;
+    const side = ((object & ~this.offsetMask) + this.side + index) as Address;
     const count = memory.read((loaded + 1) as Address);
-    if (count >= this.capacity || index >= this.#slabCapacity || index * this.#stride !== offset || memory.read(side) !== LIVE) {
+    if (count >= this.capacity || index >= this.slabCapacity || index * this.stride !== offset || memory.read(side) !== LIVE) {
       this.#freeSlowly(object);
       return;
     }
@@ -145,26 +122,6 @@ export class SlabCache implements Cache {
 
   #loadAndAlloc(tag: number): Address {
     return this.#load() ? this.alloc(tag) : this.#allocAlone(tag);
-  }
-
-  checkAddress(object: Address): void {
-    this.slabs.checkAddress(object);
-  }
-
-  cacheIndexOf(): number {
-    return this.index;
-  }
-
-  sideOf(object: Address): Address {
-    return this.slabs.sideOf(object);
-  }
-
-  isLive(object: Address): boolean {
-    return this.slabs.isLive(object);
-  }
-
-  retire(object: Address, side: number): boolean {
-    return this.slabs.retire(object, side);
   }
 
   // Magazines ----------------------------------------------------------------------------------------
@@ -205,7 +162,7 @@ export class SlabCache implements Cache {
         if (empty !== NULL) {
           this.#setMagazines(empty, this.#loaded);
           if (previous !== NULL) this.adopt(previous);
-        } else if (this.#loaded !== NULL) this.#flush(this.#loaded, this.capacity >>> 1);
+        } else if (this.#loaded !== NULL) this.#sheaves.flush(this.#loaded, this.capacity >>> 1, (object) => this.putBack(object));
       });
     return this.#loaded !== NULL && this.#sheaves.count(this.#loaded) < this.capacity;
   }
@@ -237,15 +194,7 @@ export class SlabCache implements Cache {
   }
 
   #empty(sheaf: Address): void {
-    this.#flush(sheaf, 0);
-    this.#sheaves.give(sheaf);
-  }
-
-  #flush(sheaf: Address, left: number): void {
-    for (let count = this.#sheaves.count(sheaf); count > left; count--) {
-      this.slabs.putBack(this.#sheaves.last(sheaf));
-      this.#sheaves.taken(sheaf);
-    }
+    this.#sheaves.dissolve(sheaf, (object) => this.putBack(object));
   }
 
   #refill(sheaf: Address): void {
@@ -313,14 +262,6 @@ export class SlabCache implements Cache {
 
   // With the arena lock -------------------------------------------------------------------------------
 
-  putBack(object: Address): void {
-    this.slabs.putBack(object);
-  }
-
-  isPutBack(object: Address): boolean {
-    return !this.slabs.isOut(object);
-  }
-
   forget(): void {
     this.#loaded = NULL;
     this.#previous = NULL;
@@ -349,18 +290,6 @@ export class SlabCache implements Cache {
       this.#sheaves.push(field(descriptor, Descriptor.DEPOT), sheaf);
       this.#countDepot(1);
     }
-  }
-
-  recoverBlock(page: number): void {
-    this.slabs.recoverSlab(page);
-  }
-
-  objects(page: number): Iterable<Address> {
-    return this.slabs.all(page);
-  }
-
-  live(page: number): Iterable<Address> {
-    return this.slabs.live(page);
   }
 
   outNotLive(page: number): Iterable<Address> {

@@ -116,11 +116,7 @@ export class SlobCache implements Cache {
   }
 
   adopt(sheaf: Address): void {
-    while (this.#sheaves.count(sheaf) > 0) {
-      this.#regions.putBack(this.#sheaves.last(sheaf));
-      this.#sheaves.taken(sheaf);
-    }
-    this.#sheaves.give(sheaf);
+    this.#sheaves.dissolve(sheaf, (object) => this.#regions.putBack(object));
   }
 
   forget(): void {

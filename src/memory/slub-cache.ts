@@ -33,6 +33,7 @@ import type { Memory } from "./memory.js";
 import type { Pages } from "./pages.js";
 import type { Sheaves } from "./sheaf.js";
 import { LIVE } from "./slab-places.js";
+import { SlabsCache } from "./slabs-cache.js";
 import { cacheWordsOf, type Slot } from "./slot.js";
 import { FREED, linkTo, nextOf, type SlubSlabs } from "./slub-slabs.js";
 
@@ -42,11 +43,7 @@ const SlotCacheWord = { HELD: 0, NOTE: 1 } as const;
 const ANNOUNCING = 0x40000000;
 
 /** Objects of one size, from slabs that a slot holds. */
-export class SlubCache implements Cache {
-  readonly slabs: SlubSlabs;
-  readonly index: number;
-  readonly objectWords: number;
-  readonly isTracked: boolean;
+export class SlubCache extends SlabsCache<SlubSlabs> implements Cache {
   readonly #memory: Memory;
   readonly #arena: ArenaLock;
   readonly #slot: Slot;
@@ -55,15 +52,6 @@ export class SlubCache implements Cache {
   readonly #sheaves: Sheaves;
   readonly #held: Address;
   readonly #note: Address;
-  // For the common path: of caches whose objects are neither tracked nor coloured, the slabs' shape.
-  readonly #isPlain: boolean;
-  readonly #offsetMask: number;
-  readonly #objects: number;
-  readonly #side: number;
-  readonly #stride: number;
-  readonly #slabCapacity: number;
-  readonly #reciprocal: number;
-  readonly #shift: number;
   /** The slab that the slot holds. */
   #slab: Address = NULL;
   /** First of its free objects. */
@@ -72,18 +60,7 @@ export class SlubCache implements Cache {
   #isLate = false;
 
   constructor(memory: Memory, arena: ArenaLock, slot: Slot, layout: Layout, pages: Pages, slabs: SlubSlabs, sheaves: Sheaves) {
-    this.slabs = slabs;
-    this.index = slabs.index;
-    this.objectWords = slabs.objectWords;
-    this.isTracked = slabs.isTracked;
-    this.#isPlain = !slabs.isTracked && slabs.colours === 1 && !slabs.isWatched;
-    this.#offsetMask = slabs.offsetMask;
-    this.#objects = slabs.objects;
-    this.#side = slabs.side;
-    this.#stride = slabs.stride;
-    this.#slabCapacity = slabs.capacity;
-    this.#reciprocal = slabs.reciprocal;
-    this.#shift = slabs.shift;
+    super(slabs);
     this.#memory = memory;
     this.#arena = arena;
     this.#slot = slot;
@@ -103,23 +80,23 @@ export class SlubCache implements Cache {
   alloc(tag = 0): Address {
     const object = this.#first;
     if (object === NULL) return this.#refill() ? this.alloc(tag) : NULL;
-    if (!this.#isPlain) return this.#allocSlowly(object, tag);
-    const index = Math.imul((object & this.#offsetMask) - this.#objects, this.#reciprocal) >>> this.#shift;
-    const side = ((object & ~this.#offsetMask) + this.#side + index) as Address;
+    if (!this.isPlain) return this.#allocSlowly(object, tag);
+    const index = Math.imul((object & this.offsetMask) - this.firstObject, this.reciprocal) >>> this.shift;
+    const side = ((object & ~this.offsetMask) + this.side + index) as Address;
     this.#first = nextOf(this.#memory.read(side));
     this.#memory.write(side, LIVE);
     return object;
   }
 
   free(object: Address): void {
-    if (this.#slab === NULL || (object & ~this.#offsetMask) !== this.#slab || !this.#isPlain) {
+    if (this.#slab === NULL || (object & ~this.offsetMask) !== this.#slab || !this.isPlain) {
       this.#freeSlowly(object);
       return;
     }
-    const offset = (object & this.#offsetMask) - this.#objects;
-    const index = Math.imul(offset, this.#reciprocal) >>> this.#shift;
-    const side = ((object & ~this.#offsetMask) + this.#side + index) as Address;
-    if (index >= this.#slabCapacity || index * this.#stride !== offset || this.#memory.read(side) !== LIVE) {
+    const offset = (object & this.offsetMask) - this.firstObject;
+    const index = Math.imul(offset, this.reciprocal) >>> this.shift;
+    const side = ((object & ~this.offsetMask) + this.side + index) as Address;
+    if (index >= this.slabCapacity || index * this.stride !== offset || this.#memory.read(side) !== LIVE) {
       this.#freeSlowly(object);
       return;
     }
@@ -188,26 +165,6 @@ export class SlubCache implements Cache {
     return this.#pages.cacheIndex(object >>> PAGE_SHIFT) === this.index && this.slabs.isStart(object);
   }
 
-  checkAddress(object: Address): void {
-    this.slabs.checkAddress(object);
-  }
-
-  cacheIndexOf(): number {
-    return this.index;
-  }
-
-  sideOf(object: Address): Address {
-    return this.slabs.sideOf(object);
-  }
-
-  isLive(object: Address): boolean {
-    return this.slabs.isLive(object);
-  }
-
-  retire(object: Address, side: number): boolean {
-    return this.slabs.retire(object, side);
-  }
-
   // The held slab --------------------------------------------------------------------------------------
 
   /** See to it that the list has an object. Gives whether it has. */
@@ -261,20 +218,8 @@ export class SlubCache implements Cache {
 
   // With the arena lock -------------------------------------------------------------------------------
 
-  putBack(object: Address): void {
-    this.slabs.putBack(object);
-  }
-
-  isPutBack(object: Address): boolean {
-    return !this.slabs.isOut(object);
-  }
-
   adopt(sheaf: Address): void {
-    while (this.#sheaves.count(sheaf) > 0) {
-      this.slabs.putBack(this.#sheaves.last(sheaf));
-      this.#sheaves.taken(sheaf);
-    }
-    this.#sheaves.give(sheaf);
+    this.#sheaves.dissolve(sheaf, (object) => this.putBack(object));
   }
 
   forget(): void {
@@ -320,18 +265,6 @@ export class SlubCache implements Cache {
 
   recoverCounts(): void {
     this.slabs.recoverCounts();
-  }
-
-  recoverBlock(page: number): void {
-    this.slabs.recoverSlab(page);
-  }
-
-  objects(page: number): Iterable<Address> {
-    return this.slabs.all(page);
-  }
-
-  live(page: number): Iterable<Address> {
-    return this.slabs.live(page);
   }
 
   *outNotLive(page: number): Iterable<Address> {

@@ -41,6 +41,20 @@ export function patch<T extends object, K extends keyof T>(prototype: T, method:
 /** Replaces a method by one that does nothing. */
 export const idle = <T extends object, K extends keyof T>(prototype: T, method: K): (() => () => void) => patch(prototype, method, () => (() => {}) as T[K]);
 
+/** Tells `set` while a method runs. */
+export const during = <T extends object, K extends keyof T>(prototype: T, method: K, set: (running: boolean) => void): (() => () => void) =>
+  patch(prototype, method, (original) => {
+    const run = original as (...args: unknown[]) => unknown;
+    return function (this: T, ...args: unknown[]) {
+      set(true);
+      try {
+        return run.apply(this, args);
+      } finally {
+        set(false);
+      }
+    } as T[K];
+  });
+
 export const all =
   (...patches: (() => () => void)[]): (() => () => void) =>
   () => {

@@ -17,7 +17,7 @@ import { PassingMemory } from "../passing-memory.js";
 import { fateOf } from "../scenarios/death.js";
 import { LAYOUT } from "../scenarios/support.js";
 import { identity } from "../scenarios/typesafe.js";
-import { all, idle, type Mutant, of, patch, unsafe, wrong } from "./mutant.js";
+import { all, during, idle, type Mutant, of, patch, unsafe, wrong } from "./mutant.js";
 
 /** Whether a word is an entry of an array that says in one word how many it holds, or that word. */
 type Part = (memory: Memory, address: Address) => "count" | "entry" | undefined;
@@ -93,19 +93,9 @@ class NeverLive extends PassingMemory {
 function flushLoses(): () => () => void {
   let flushing = false;
   return all(
-    patch(
-      PageList.prototype,
-      "flush",
-      (original) =>
-        function (this: PageList, left: number) {
-          flushing = true;
-          try {
-            original.call(this, left);
-          } finally {
-            flushing = false;
-          }
-        },
-    ),
+    during(PageList.prototype, "flush", (running) => {
+      flushing = running;
+    }),
     patch(
       Pages.prototype,
       "release",
@@ -116,6 +106,16 @@ function flushLoses(): () => () => void {
     ),
   );
 }
+
+/** Whoever takes a sheaf from a depot does not say that it is his. */
+const staysTheDepots = patch(
+  Sheaves.prototype,
+  "setOwner",
+  (original) =>
+    function (this: Sheaves, sheaf: Address, owner: number) {
+      if (owner <= 0 || this.owner(sheaf) >= 0) original.call(this, sheaf, owner);
+    },
+);
 
 const WHOLE_SHEAF = "a sheaf goes from limbo to the depot whole, and another takes its object, under a reader";
 const DEPOT = "two threads take sheaves from a depot, and give them back";
@@ -163,14 +163,7 @@ export const sheaves: readonly Mutant[] = [
     breaks: "a sheaf is in one place",
     killer: "killed in an allocation that loads a sheaf from the depot",
     kinds: wrong,
-    patch: patch(
-      Sheaves.prototype,
-      "setOwner",
-      (original) =>
-        function (this: Sheaves, sheaf: Address, owner: number) {
-          if (owner <= 0 || this.owner(sheaf) >= 0) original.call(this, sheaf, owner);
-        },
-    ),
+    patch: staysTheDepots,
   },
   {
     name: "a sheaf that is emptied is still the depot's",
@@ -178,14 +171,7 @@ export const sheaves: readonly Mutant[] = [
     breaks: "what a dead thread had put back is given to nobody twice",
     killer: KEPT,
     kinds: wrong,
-    patch: patch(
-      Sheaves.prototype,
-      "setOwner",
-      (original) =>
-        function (this: Sheaves, sheaf: Address, owner: number) {
-          if (owner <= 0 || this.owner(sheaf) >= 0) original.call(this, sheaf, owner);
-        },
-    ),
+    patch: staysTheDepots,
   },
   {
     name: "a sheaf is given back when it is closed",

@@ -12,7 +12,7 @@ import { u32Bounds } from "../../src/structures/bounds.js";
 import { PassingMemory } from "../passing-memory.js";
 import { NEW, POINTER } from "../scenarios/block.js";
 import { LAYOUT } from "../scenarios/support.js";
-import { idle, type Mutant, of, patch, unsafe, wrong } from "./mutant.js";
+import { during, idle, type Mutant, of, patch, unsafe, wrong } from "./mutant.js";
 import { DIRECTORY_LOCK, MAP_LOCK, MAP_ROOT, Node, StaleCookie, unlocked, without } from "./words.js";
 
 /** Bytes of a node of the scenarios' maps, which no size class of kmalloc has. */
@@ -65,19 +65,9 @@ function mergesRetired(): Mutant {
           return releasing && isState && word % 8 === PageKind.RETIRED ? word - PageKind.RETIRED + PageKind.FREE : word;
         }
       })(inner),
-    patch: patch(
-      Pages.prototype,
-      "release",
-      (original) =>
-        function (this: Pages, page: number) {
-          releasing = true;
-          try {
-            original.call(this, page);
-          } finally {
-            releasing = false;
-          }
-        },
-    ),
+    patch: during(Pages.prototype, "release", (running) => {
+      releasing = running;
+    }),
   };
 }
 

@@ -110,6 +110,31 @@ function lookTwice(a: Actor): unknown {
   return [first, look(vm, address)];
 }
 
+/** An area is freed that another thread has translated, and `use` takes what came free. */
+function freedUnderALook(name: string, use: (a: Actor, vm: Vmalloc) => void): Scenario {
+  return inArena({
+    name,
+    setup: (a) => {
+      make(a, OTHER, 1);
+      make(a, AREA, 7);
+    },
+    threads: [
+      lookTwice,
+      (a) => {
+        a.await(user(63));
+        const vm = vmOf(a);
+        vm.vfree(addressIn(a, AREA));
+        use(a, vm);
+        a.memory.store(FREED, 1);
+      },
+    ],
+    verify: (a, [seen]) => {
+      assert.deepEqual(seen, [7, "fault"]);
+      emptied(a);
+    },
+  });
+}
+
 const lifes = {
   "a vmalloc": { life: (a: Actor) => void vmOf(a).vmalloc(PAGE_BYTES) },
   "a vfree": { setup: (a: Actor) => void make(a, AREA, 1), life: (a: Actor) => vmOf(a).vfree(addressIn(a, AREA)) },
@@ -142,47 +167,8 @@ export const vmalloc: readonly Scenario[] = [
       emptied(a);
     },
   }),
-  inArena({
-    name: "a translation, and its area is freed and the page used by another",
-    setup: (a) => {
-      make(a, OTHER, 1);
-      make(a, AREA, 7);
-    },
-    threads: [
-      lookTwice,
-      (a) => {
-        a.await(user(63));
-        vmOf(a).vfree(addressIn(a, AREA));
-        a.memory.write(a.heap.allocPages(0 as Order), 99);
-        a.memory.store(FREED, 1);
-      },
-    ],
-    verify: (a, [seen]) => {
-      assert.deepEqual(seen, [7, "fault"]);
-      emptied(a);
-    },
-  }),
-  inArena({
-    name: "a range is freed and another area made, and somebody has the old address",
-    setup: (a) => {
-      make(a, OTHER, 1);
-      make(a, AREA, 7);
-    },
-    threads: [
-      lookTwice,
-      (a) => {
-        a.await(user(63));
-        const vm = vmOf(a);
-        vm.vfree(addressIn(a, AREA));
-        vm.write(vm.vmalloc(PAGE_BYTES), 99);
-        a.memory.store(FREED, 1);
-      },
-    ],
-    verify: (a, [seen]) => {
-      assert.deepEqual(seen, [7, "fault"]);
-      emptied(a);
-    },
-  }),
+  freedUnderALook("a translation, and its area is freed and the page used by another", (a) => a.memory.write(a.heap.allocPages(0 as Order), 99)),
+  freedUnderALook("a range is freed and another area made, and somebody has the old address", (_, vm) => vm.write(vm.vmalloc(PAGE_BYTES), 99)),
   inArena({
     name: "a purge beside a touch",
     setup: (a) => {

@@ -11,6 +11,7 @@ import { PageKind } from "../../src/memory/pages.js";
 import { countWord, lastEntry } from "../../src/memory/sheaf.js";
 import type { SlabCache } from "../../src/memory/slab-cache.js";
 import { RecordWord } from "../../src/memory/slot.js";
+import { type Corruption, tellsOf } from "../support/corruptions.js";
 import { World } from "../support/world.js";
 
 interface Sound {
@@ -63,7 +64,7 @@ function freeBlock({ heap, memory }: Arena): { page: number; order: number } {
   throw new Error(`nothing is free of ${heap.pages.all}`);
 }
 
-const corruptions: readonly { name: string; says: RegExp; corrupt(s: Sound): void }[] = [
+const corruptions: readonly Corruption<Sound>[] = [
   {
     name: "free list: head lost",
     says: /not in the free list of its order/,
@@ -213,17 +214,7 @@ const corruptions: readonly { name: string; says: RegExp; corrupt(s: Sound): voi
   },
 ];
 
-for (const { name, says, corrupt } of corruptions) {
-  test(`check() tells of a wrong ${name}`, () => {
-    const s = sound();
-    corrupt(s);
-    const violations = s.arena.check();
-    assert.ok(
-      violations.some((violation) => says.test(violation)),
-      JSON.stringify(violations),
-    );
-  });
-}
+tellsOf(sound, corruptions);
 
 test("check() says nothing of a sound arena, whatever its threads are doing", () => {
   const world = new World(64);

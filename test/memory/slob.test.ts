@@ -7,6 +7,7 @@ import type { Arena } from "../../src/memory/arena.js";
 import { DoubleFreeError, InvalidAddressError } from "../../src/memory/errors.js";
 import { Descriptor, descriptorAt } from "../../src/memory/geometry.js";
 import { audit } from "../support/audit.js";
+import { type Corruption, tellsOf } from "../support/corruptions.js";
 import { World } from "../support/world.js";
 
 const OPTIONS = { allocator: "slob" } as const;
@@ -108,7 +109,7 @@ function sound(): Sound {
   return { arena: whole, object, region: ((object >>> PAGE_SHIFT) << PAGE_SHIFT) as Address };
 }
 
-const corruptions: readonly { name: string; says: RegExp; corrupt(s: Sound): void }[] = [
+const corruptions: readonly Corruption<Sound>[] = [
   {
     name: "head: another size",
     says: /start bit says otherwise|has no block|starts where no block/,
@@ -153,17 +154,7 @@ const corruptions: readonly { name: string; says: RegExp; corrupt(s: Sound): voi
   },
 ];
 
-for (const { name, says, corrupt } of corruptions) {
-  test(`check() tells of a wrong ${name}`, () => {
-    const s = sound();
-    corrupt(s);
-    const violations = s.arena.check();
-    assert.ok(
-      violations.some((violation) => says.test(violation)),
-      JSON.stringify(violations),
-    );
-  });
-}
+tellsOf(sound, corruptions);
 
 test("a list whose region was emptied by a release from limbo is as it was before", () => {
   const world = new World(64, OPTIONS);

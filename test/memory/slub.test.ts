@@ -11,6 +11,7 @@ import { reapThread } from "../../src/memory/reap.js";
 import { cacheWordsOf } from "../../src/memory/slot.js";
 import type { SlubCache } from "../../src/memory/slub-cache.js";
 import { audit } from "../support/audit.js";
+import { type Corruption, tellsOf } from "../support/corruptions.js";
 import { SURVIVOR, VICTIM, World } from "../support/world.js";
 
 const OPTIONS = { allocator: "slub" } as const;
@@ -222,7 +223,7 @@ function sound(): Sound {
 
 const remoteOf = ({ cache }: Sound, slab: Address): Address => field(slab, SlabWord.BITMAPS + 2 * cache.slabs.bitmapWords);
 
-const corruptions: readonly { name: string; says: RegExp; corrupt(s: Sound): void }[] = [
+const corruptions: readonly Corruption<Sound>[] = [
   {
     name: "holder: of a slab that none holds",
     says: /is held by slot 3, which does not say so/,
@@ -258,14 +259,4 @@ const corruptions: readonly { name: string; says: RegExp; corrupt(s: Sound): voi
   },
 ];
 
-for (const { name, says, corrupt } of corruptions) {
-  test(`check() tells of a wrong ${name}`, () => {
-    const s = sound();
-    corrupt(s);
-    const violations = s.arena.check();
-    assert.ok(
-      violations.some((violation) => says.test(violation)),
-      JSON.stringify(violations),
-    );
-  });
-}
+tellsOf(sound, corruptions);

@@ -14,6 +14,8 @@ export { type AttachOptions, Shared, type SharedHandle, type SharedOptions, type
 export type { EntryView } from "./structures/entry-view.js";
 export { KeyError } from "./structures/errors.js";
 export { IntervalMap } from "./structures/interval-map.js";
+export { type SetOptions, SharedMap } from "./structures/map/map.js";
+export type { MapSchema } from "./structures/map/schema.js";
 export type { BoundsName, BoundsTypes, GivenKey, IntervalMapSchema, Key } from "./structures/schema.js";
 export { bytes } from "./values/bytes.js";
 export type { Codec, CodecBase, FixedCodec, VariableCodec, View } from "./values/codec.js";

@@ -94,8 +94,7 @@ function sayableObject(value: object, path: Path): unknown {
       const said = sayable(held, path);
       if (said === held) continue;
       changed ??= Object.fromEntries(Object.entries(value));
-      // Defined and not assigned: the key may be __proto__.
-      Object.defineProperty(changed, key, { value: said, enumerable: true, configurable: true, writable: true });
+      (changed as Record<string, unknown>)[key] = said; // a property of its own already, be it called __proto__
     }
   }
   objects.pop();

@@ -202,6 +202,12 @@ export class Tables {
       const next = this.nextOf(table);
       // HELD, and not to be replaced by another table: at the instant of the load it was current.
       if (next === undefined) return { block: blockOf(word), shift: table.shift };
+      const now = this.#memory.load(table.wordOf(hash));
+      if (now !== word) {
+        // It was HELD, and was let go before there was a next table, where the bucket may be UNMADE still. One that still is HELD, is for ever (clear).
+        word = now;
+        continue;
+      }
       table = next;
       this.#refresh(); // for the lookups to come
       word = this.#memory.load(table.wordOf(hash));
@@ -224,7 +230,10 @@ export class Tables {
         return "open";
       }
       const next = this.nextOf(table);
-      if (mark === Mark.HELD && next === undefined) return "held";
+      if (mark === Mark.HELD) {
+        if (next === undefined) return "held";
+        if (this.#memory.load(at) !== word) continue; // let go before there was a next table: as in #findMarked
+      }
       if (mark === Mark.MOVING && !this.#move(table, next as Table, hash >>> table.shift)) return "no memory";
       table = next as Table;
     }
@@ -413,10 +422,11 @@ export class Tables {
 
   // With the lock, in a section.
   #finish(table: Table, next: Table): void {
-    if (this.#memory.load(this.#root) !== table.address) return;
-    this.#memory.store(this.#root, next.address);
-    for (const part of table.parts()) this.#domain.retire(part);
-    this.#refresh();
+    if (this.#memory.load(this.#root) === table.address) {
+      this.#memory.store(this.#root, next.address);
+      for (const part of table.parts()) this.#domain.retire(part);
+    }
+    this.#refresh(); // also when another thread has done it, which this one has not seen in this epoch
   }
 
   /** Make a table; NULL when there is no memory. With the lock. */
@@ -455,9 +465,11 @@ export class Tables {
    */
   open(bits: number, created: number): void {
     if (this.#memory.load(this.#root) !== NULL) return;
-    if (this.lock.lock()) this.retireUnreachable(undefined);
+    let died = this.lock.lock();
     try {
-      if (this.#memory.load(this.#root) !== NULL) return;
+      if (this.#memory.load(this.#root) !== NULL) return; // and whoever knows the whole map mends what its maker left
+      if (died) this.retireUnreachable(undefined);
+      died = false;
       this.#memory.write(field(this.#place.header, MapWord.CREATED), created);
       const bytes = 4 << bits;
       this.#memory.store(
@@ -465,7 +477,7 @@ export class Tables {
         this.#domain.allocate(bytes, () => this.#create(bits, EMPTY, 0)),
       );
     } finally {
-      this.lock.unlock();
+      this.lock.unlock(died);
     }
   }
 

@@ -17,6 +17,7 @@ export { IntervalMap } from "./structures/interval-map.js";
 export type { BoundsName, BoundsTypes, GivenKey, IntervalMapSchema, Key } from "./structures/schema.js";
 export type { Codec, FixedCodec, VariableCodec, View } from "./values/codec.js";
 export { ValueError } from "./values/errors.js";
+export { lfsNode, wfcqNode } from "./values/queue-nodes.js";
 export { rcuHead } from "./values/rcu-head.js";
 export { i32, u16, u32 } from "./values/scalars.js";
 export { containerOf, type Fields, offsetOf, type StructCodec, type StructOf, type StructView, struct } from "./values/struct.js";

@@ -389,8 +389,11 @@ export class WfcQueue {
     }
   }
 
+  /** Whether either of the two says so: what one says is always settled, so that who waits for it comes on. */
   #isDestOf(src: WfcQueue): boolean {
-    return this.#memory.read(this.#peer) === src.address && this.#memory.read(this.#cut) === 0;
+    const memory = this.#memory;
+    if (memory.read(src.#peer) === this.address && memory.read(src.#cut) !== 0) return true;
+    return memory.read(this.#peer) === src.address && memory.read(this.#cut) === 0;
   }
 
   /** With both locks: a splice from `src` to here was cut off. Back to before it, or on to its end. */

@@ -92,7 +92,7 @@ const pop = (a: Actor): number | undefined =>
 function popAll(a: Actor): number[] {
   const view = stack(a);
   const got: number[] = [];
-  view.forEach(view.popAll(), (address) => got.push(numberOf(a, address) as number));
+  view.forEach(view.popAll(), (address) => void got.push(numberOf(a, address) as number));
   return got;
 }
 
@@ -161,7 +161,7 @@ export const queues: readonly Scenario[] = [
       threads: [
         (a) => {
           const seen: (number | undefined)[] = [];
-          queue(a).forEach((address) => seen.push(numberOf(a, address)));
+          queue(a).forEach((address) => void seen.push(numberOf(a, address)));
           return seen;
         },
         (a) => [enqueue(a, 1), enqueue(a, 2)],

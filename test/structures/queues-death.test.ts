@@ -47,14 +47,14 @@ const shapes: readonly Shape[] = [
 
 const listed = (queue: WfcQueue): Address[] => {
   const seen: Address[] = [];
-  queue.forEach((node) => seen.push(node));
+  queue.forEach((node) => void seen.push(node));
   return seen;
 };
 
 /** What stands where. */
 function contents({ queue, other, stack }: Things): { queue: Address[]; other: Address[]; stack: Address[] } {
   const stacked: Address[] = [];
-  stack.forEach(stack.popAllBlocking(), (node) => stacked.push(node));
+  stack.forEach(stack.popAllBlocking(), (node) => void stacked.push(node));
   for (const node of [...stacked].reverse()) stack.push(node);
   return { queue: listed(queue), other: listed(other), stack: stacked };
 }

@@ -20,7 +20,7 @@ const nodesOf = (domain: Domain, count: number): Address[] => Array.from({ lengt
 
 function list(queue: WfcQueue): Address[] {
   const seen: Address[] = [];
-  queue.forEach((node) => seen.push(node));
+  queue.forEach((node) => void seen.push(node));
   return seen;
 }
 
@@ -179,7 +179,10 @@ onEach("what takes a lock is refused in a section and with a spin lock; enqueue,
     dequeue: () => queue.dequeue(),
     dequeueWithState: () => queue.dequeueWithState(),
     splice: () => queue.splice(source),
-    forEach: () => queue.forEach(() => assert.fail("it was run")),
+    forEach: () =>
+      queue.forEach(() => {
+        assert.fail("it was run");
+      }),
     check: () => queue.check(),
     popBlocking: () => stack.popBlocking(),
     popAllBlocking: () => stack.popAllBlocking(),

@@ -9,6 +9,7 @@ import { AreaView } from "../src/memory/vmalloc/view.js";
 import { Domain } from "../src/rcu/domain.js";
 import { FLAVORS } from "../src/rcu/flavors/flavor.js";
 import { tracepoints } from "../src/rcu/tracepoints.js";
+import * as structuresDoor from "../src/structures/index.js";
 import { World } from "./support/world.js";
 
 const api = readFileSync("docs/api.md", "utf8");
@@ -64,12 +65,12 @@ const INTERNAL_OF_HEAP = new Set([
 ]);
 
 test("every call, export, code and figure of quiesce/memory", () => {
-  const { Arena, FileStore, Mempool, RobustMutex, SpinLock, Vmalloc } = memoryDoor;
+  const { Arena, FileStore, Mempool, RobustMutex, RwLock, SeqLock, SpinLock, Vmalloc } = memoryDoor;
   const section = api.slice(api.indexOf("## quiesce/memory"));
-  const calls = [Heap, Arena, AreaView, FileStore, Mempool, RobustMutex, SpinLock, Vmalloc]
+  const calls = [Heap, Arena, AreaView, FileStore, Mempool, RobustMutex, RwLock, SeqLock, SpinLock, Vmalloc]
     .flatMap(({ prototype }) => Object.getOwnPropertyNames(prototype))
     .filter((name) => !INTERNAL_OF_HEAP.has(name));
-  const codes = ["errors", "heap", "mempool", "robust-mutex", "slot", "vmalloc/store"].flatMap(
+  const codes = ["errors", "heap", "mempool", "robust-mutex", "rw-lock", "seqlock", "slot", "vmalloc/store"].flatMap(
     (file) => readFileSync(`src/memory/${file}.ts`, "utf8").match(/ERR_[A-Z_]+/g) ?? [],
   );
   const info = new World(64).arena(1).heap.slabinfo()[0];
@@ -87,6 +88,27 @@ test("every call, export, code and figure of quiesce/memory", () => {
     figures.filter((name) => !memory.includes(name)),
     [],
     "docs/memory.md lacks these of slabinfo()",
+  );
+});
+
+test("every call and export of quiesce/structures", () => {
+  const section = api.slice(api.indexOf("## quiesce/structures"), api.indexOf("## quiesce/memory"));
+  const { LfStack, WfcQueue } = structuresDoor;
+  const calls = [LfStack, WfcQueue].flatMap(({ prototype }) => Object.getOwnPropertyNames(prototype)).filter((name) => name !== "constructor");
+  assert.deepEqual(
+    [...Object.keys(structuresDoor), ...calls].filter((name) => !new RegExp(`\\b${name}\\b`).test(section)),
+    [],
+    "docs/api.md lacks these of quiesce/structures",
+  );
+});
+
+test("every door has its section, or is README.md's", () => {
+  const { exports } = JSON.parse(readFileSync("package.json", "utf8")) as { exports: Record<string, unknown> };
+  const doors = Object.keys(exports).filter((door) => door !== "." && door !== "./package.json");
+  assert.deepEqual(doors, ["./rcu", "./memory", "./structures"]);
+  mustHave(
+    doors.map((door) => `\`${door.replace(".", "quiesce")}\``),
+    "doors",
   );
 });
 

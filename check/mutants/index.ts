@@ -7,6 +7,7 @@ import { gracePeriod } from "./grace-period.js";
 import { life } from "./life.js";
 import { limits } from "./limits.js";
 import type { Mutant } from "./mutant.js";
+import { queues } from "./queues.js";
 import { sheaves } from "./sheaves.js";
 import { slub } from "./slub.js";
 import { structuresAndAllocators } from "./structures-and-allocators.js";
@@ -24,5 +25,6 @@ export const mutants: readonly Mutant[] = [
   sheaves,
   slub,
   vmalloc,
+  queues,
   limits,
 ].flat();

@@ -14,9 +14,12 @@ export { type AttachOptions, Shared, type SharedHandle, type SharedOptions, type
 export type { EntryView } from "./structures/entry-view.js";
 export { KeyError } from "./structures/errors.js";
 export { IntervalMap } from "./structures/interval-map.js";
+export { type ListCode, ListError } from "./structures/list/errors.js";
+export { type ListRef, SharedList } from "./structures/list/shared-list.js";
 export type { BoundsName, BoundsTypes, GivenKey, IntervalMapSchema, Key } from "./structures/schema.js";
 export type { Codec, FixedCodec, VariableCodec, View } from "./values/codec.js";
 export { ValueError } from "./values/errors.js";
+export { hlistHead, hlistNode, hlistNullsHead, hlistNullsNode, listHead } from "./values/list-head.js";
 export { rcuHead } from "./values/rcu-head.js";
 export { i32, u16, u32 } from "./values/scalars.js";
 export { containerOf, type Fields, offsetOf, type StructCodec, type StructOf, type StructView, struct } from "./values/struct.js";

@@ -121,8 +121,8 @@ export class SharedList<T> {
   last(): T | undefined {
     return this.#inSection(() => {
       const memory = this.#memory;
-      const head = this.#head;
-      let node = this.#list.tailRcu(head);
+      if (this.#isEnd(memory.load(this.#head) as Address)) return undefined;
+      let node = this.#list.tailRcu(this.#head);
       // What is behind it a writer is adding right now, or had added when it died.
       for (let next = memory.load(node) as Address; !this.#isEnd(next); next = memory.load(node) as Address) node = next;
       return this.#isEnd(node) ? undefined : this.#valueAt(node);

@@ -28,7 +28,7 @@ import type { DomainStats } from "../rcu/stats.js";
 import { IntervalMap } from "../structures/interval-map.js";
 import { LIST_NODE_BYTES, listSchemaText, SharedList } from "../structures/list/shared-list.js";
 import { type BoundsName, checkSchema, type IntervalMapSchema, nodeBytes, schemaText } from "../structures/schema.js";
-import type { Codec } from "../values/codec.js";
+import type { CodecBase } from "../values/codec.js";
 import { DIRECTORY_WORDS, Directory } from "./directory.js";
 import { HandleError } from "./errors.js";
 import { canTell, holdLiveness, isDead } from "./liveness.js";
@@ -201,16 +201,20 @@ export class Shared {
    */
   intervalMap<const B extends BoundsName, T, V = T>(name: string, schema: IntervalMapSchema<B, T, V>): IntervalMap<B, T, V> {
     checkSchema(schema);
-    return this.#structure(name, schemaText(schema), () => new IntervalMap<B, T, V>(this.#directory.open(name, schemaText(schema), nodeBytes(schema)), schema));
+    return this.#structure(
+      name,
+      schemaText(schema),
+      () => new IntervalMap<B, T, V>(this.#directory.open(name, schemaText(schema), { nodeBytes: nodeBytes(schema) }), schema),
+    );
   }
 
   /**
    * Open the list of this name, or make it. The same codec in every thread.
    * @throws SchemaError, OutOfMemoryError, ClosedError
    */
-  list<T>(name: string, codec: Codec<T, unknown>): SharedList<T> {
+  list<T>(name: string, codec: CodecBase<T>): SharedList<T> {
     const schema = listSchemaText(codec);
-    return this.#structure(name, schema, () => new SharedList<T>(this.#directory.open(name, schema, LIST_NODE_BYTES), codec));
+    return this.#structure(name, schema, () => new SharedList<T>(this.#directory.open(name, schema, { nodeBytes: LIST_NODE_BYTES }), codec));
   }
 
   /**

@@ -9,7 +9,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { FLAVORS, type FlavorName } from "../../src/rcu/flavors/flavor.js";
 import type { ListRef, SharedList } from "../../src/structures/list/shared-list.js";
-import type { Codec } from "../../src/values/codec.js";
+import type { CodecBase } from "../../src/values/codec.js";
 import { u32 } from "../../src/values/scalars.js";
 import { utf8 } from "../../src/values/utf8.js";
 import { audit } from "../support/audit.js";
@@ -32,7 +32,7 @@ const updates: Readonly<Record<string, Update>> = {
 };
 
 interface Kind<T> {
-  readonly codec: Codec<T, unknown>;
+  readonly codec: CodecBase<T>;
   of(n: number): T;
 }
 const kinds = { u32: { codec: u32, of: (n: number) => n }, utf8: { codec: utf8, of: (n: number) => `value ${n} `.repeat(n % 5) } } as const;

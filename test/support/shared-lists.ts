@@ -3,8 +3,8 @@
 import type { Domain } from "../../src/rcu/domain.js";
 import { Directory } from "../../src/shared/directory.js";
 import { LIST_NODE_BYTES, listSchemaText, SharedList } from "../../src/structures/list/shared-list.js";
-import type { Codec } from "../../src/values/codec.js";
+import type { CodecBase } from "../../src/values/codec.js";
 
-export function openList<T>(domain: Domain, codec: Codec<T, unknown>, name = "list"): SharedList<T> {
-  return new SharedList(new Directory(domain).open(name, listSchemaText(codec), LIST_NODE_BYTES), codec);
+export function openList<T>(domain: Domain, codec: CodecBase<T>, name = "list"): SharedList<T> {
+  return new SharedList(new Directory(domain).open(name, listSchemaText(codec), { nodeBytes: LIST_NODE_BYTES }), codec);
 }

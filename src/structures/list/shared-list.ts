@@ -37,7 +37,7 @@ import { InvalidAddressError, QuiesceError } from "../../memory/errors.js";
 import type { Memory } from "../../memory/memory.js";
 import { RobustMutex } from "../../memory/robust-mutex.js";
 import type { Domain } from "../../rcu/domain.js";
-import type { Codec } from "../../values/codec.js";
+import { type CodecBase, isCodec } from "../../values/codec.js";
 import { show } from "../../values/errors.js";
 import { HEADER_BYTES, type Place } from "../structure.js";
 import { ListError } from "./errors.js";
@@ -63,8 +63,8 @@ export interface ListRef {
 }
 
 /** Text of a list's schema, for comparison between threads. @throws QuiesceError (ERR_SCHEMA) */
-export function listSchemaText<T>(codec: Codec<T, unknown>): string {
-  if (typeof codec?.name !== "string" || typeof codec.read !== "function") {
+export function listSchemaText<T>(codec: CodecBase<T>): string {
+  if (!isCodec(codec)) {
     throw new QuiesceError("ERR_SCHEMA", `the schema of a list is the codec of its values, such as u32 or utf8; got ${show(codec)}.`);
   }
   return `list(${codec.name})`;
@@ -77,7 +77,7 @@ export class SharedList<T> {
   readonly #domain: Domain;
   readonly #place: Place;
   readonly #cache: Cache;
-  readonly #codec: Codec<T, unknown>;
+  readonly #codec: CodecBase<T>;
   readonly #head: Address;
   readonly #nextId: Address;
   readonly #sizeWord: Address;
@@ -86,7 +86,7 @@ export class SharedList<T> {
   /** Node and block of the update under way that no reader can reach yet. */
   readonly #fresh: Address[] = [];
 
-  constructor(place: Place, codec: Codec<T, unknown>) {
+  constructor(place: Place, codec: CodecBase<T>) {
     const { domain, header, name } = place;
     const { memory, heap } = domain.arena;
     this.#name = name;
@@ -215,14 +215,14 @@ export class SharedList<T> {
    * @throws ValueError, OutOfMemoryError, LockTimeoutError, ContextError (in a section), ClosedError
    */
   push(value: T): ListRef {
-    this.#codec.check(value);
-    return this.#update("push()", () => this.#insert(value, (node) => this.#list.addTailRcu(node, this.#head)));
+    const prepared = this.#codec.prepare(value);
+    return this.#update("push()", () => this.#insert(prepared, (node) => this.#list.addTailRcu(node, this.#head)));
   }
 
   /** Add a value at the beginning. @throws as `push` */
   unshift(value: T): ListRef {
-    this.#codec.check(value);
-    return this.#update("unshift()", () => this.#insert(value, (node) => this.#list.addRcu(node, this.#head)));
+    const prepared = this.#codec.prepare(value);
+    return this.#update("unshift()", () => this.#insert(prepared, (node) => this.#list.addRcu(node, this.#head)));
   }
 
   /**
@@ -231,14 +231,14 @@ export class SharedList<T> {
    * @throws as `push`; ListError (ERR_LIST_REF)
    */
   insertAfter(ref: ListRef, value: T): ListRef | undefined {
-    this.#codec.check(value);
-    return this.#at("insertAfter()", ref, (place) => this.#insert(value, (node) => this.#list.addRcu(node, place)));
+    const prepared = this.#codec.prepare(value);
+    return this.#at("insertAfter()", ref, (place) => this.#insert(prepared, (node) => this.#list.addRcu(node, place)));
   }
 
   /** Add a value before an element. As `insertAfter`. */
   insertBefore(ref: ListRef, value: T): ListRef | undefined {
-    this.#codec.check(value);
-    return this.#at("insertBefore()", ref, (place) => this.#insert(value, (node) => this.#list.addTailRcu(node, place)));
+    const prepared = this.#codec.prepare(value);
+    return this.#at("insertBefore()", ref, (place) => this.#insert(prepared, (node) => this.#list.addTailRcu(node, place)));
   }
 
   /**
@@ -262,11 +262,11 @@ export class SharedList<T> {
    * @throws as `insertAfter`
    */
   replace(ref: ListRef, value: T): boolean {
-    this.#codec.check(value);
+    const prepared = this.#codec.prepare(value);
     const replaced = this.#at("replace()", ref, (node) => {
       const pointer = field(node, NodeWord.VALUE);
       const old = this.#memory.load(pointer) as Address;
-      this.#memory.store(pointer, this.#makeBlock(value)); // commits; pairs with the load of whoever reads the value
+      this.#memory.store(pointer, this.#makeBlock(prepared)); // commits; pairs with the load of whoever reads the value
       this.#fresh.length = 0;
       this.#domain.retire(old);
       return true;
@@ -292,10 +292,10 @@ export class SharedList<T> {
     return this.#at("get()", ref, (node) => this.#valueAt(node));
   }
 
-  /** A node for a value, added by one store. */
-  #insert(value: T, add: (node: Address) => void): ListRef {
+  /** A node for a prepared value, added by one store. */
+  #insert(prepared: unknown, add: (node: Address) => void): ListRef {
     const memory = this.#memory;
-    const block = this.#makeBlock(value);
+    const block = this.#makeBlock(prepared);
     const node = this.#domain.allocate(LIST_NODE_BYTES, () => this.#cache.alloc());
     this.#fresh.push(node);
     const id = this.#newId(field(node, NodeWord.ID));
@@ -317,12 +317,12 @@ export class SharedList<T> {
     return memory.read(this.#nextId) * 2 ** 32 + (memory.read(low) >>> 0);
   }
 
-  #makeBlock(value: T): Address {
+  #makeBlock(prepared: unknown): Address {
     const codec = this.#codec;
-    const bytes = codec.words === undefined ? codec.bytes(value) : codec.words * 4;
+    const bytes = codec.bytes(prepared);
     const block = this.#domain.allocate(bytes, () => this.#domain.arena.heap.kmalloc(bytes, this.#place.tag));
     this.#fresh.push(block);
-    codec.write(this.#memory, block, value);
+    codec.write(this.#memory, block, prepared);
     return block;
   }
 

@@ -6,6 +6,7 @@ import { flavors } from "./flavors.js";
 import { gracePeriod } from "./grace-period.js";
 import { life } from "./life.js";
 import { limits } from "./limits.js";
+import { lists } from "./lists.js";
 import type { Mutant } from "./mutant.js";
 import { sheaves } from "./sheaves.js";
 import { slub } from "./slub.js";
@@ -21,6 +22,7 @@ export const mutants: readonly Mutant[] = [
   call,
   life,
   structuresAndAllocators,
+  lists,
   sheaves,
   slub,
   vmalloc,

@@ -7,6 +7,7 @@ import { bonsai } from "./bonsai.js";
 import { call } from "./call.js";
 import { directory } from "./directory.js";
 import { killed } from "./killed.js";
+import { lists } from "./lists.js";
 import { mempool } from "./mempool.js";
 import { mutex } from "./mutex.js";
 import { phase } from "./phase.js";
@@ -41,6 +42,7 @@ export const scenarios: readonly Scenario[] = [
   bonsai,
   blocks,
   writers,
+  lists,
   slab,
   sheaves,
   typesafe,

@@ -27,6 +27,9 @@ import { FIRST_SEQUENCE } from "../rcu/sequence.js";
 import type { DomainStats } from "../rcu/stats.js";
 import { IntervalMap } from "../structures/interval-map.js";
 import { LIST_NODE_BYTES, listSchemaText, SharedList } from "../structures/list/shared-list.js";
+import { SharedMap } from "../structures/map/map.js";
+import { checkMapSchema, type MapSchema, mapSchemaText } from "../structures/map/schema.js";
+import { headerBytes } from "../structures/map/words.js";
 import { type BoundsName, checkSchema, type IntervalMapSchema, nodeBytes, schemaText } from "../structures/schema.js";
 import type { CodecBase } from "../values/codec.js";
 import { DIRECTORY_WORDS, Directory } from "./directory.js";
@@ -209,8 +212,19 @@ export class Shared {
   }
 
   /**
+   * Open the map of this name, or make it. The same schema in every thread.
+   * @throws SchemaError, OutOfMemoryError, ClosedError; QuiesceError (ERR_SCHEMA), InvalidSizeError
+   */
+  map<K, T, V = T>(name: string, schema: MapSchema<K, T, V>): SharedMap<K, T, V> {
+    checkMapSchema(schema);
+    const text = mapSchemaText(schema);
+    const shape = { nodeBytes: 0, headerBytes: headerBytes(this.domain.arena.layout.slots) };
+    return this.#structure(name, text, () => new SharedMap<K, T, V>(this.#directory.open(name, text, shape), schema));
+  }
+
+  /**
    * Open the list of this name, or make it. The same codec in every thread.
-   * @throws SchemaError, OutOfMemoryError, ClosedError
+   * @throws SchemaError, OutOfMemoryError, ClosedError; QuiesceError (ERR_SCHEMA)
    */
   list<T>(name: string, codec: CodecBase<T>): SharedList<T> {
     const schema = listSchemaText(codec);

@@ -6,7 +6,7 @@ import fc from "fast-check";
 import { seedOf } from "../../check/support/seed.js";
 import { NULL } from "../../src/memory/address.js";
 import type { Domain } from "../../src/rcu/domain.js";
-import * as lists from "../../src/structures/list/index.js";
+import * as lists from "../../src/structures/index.js";
 import { RcuList } from "../../src/structures/list/list.js";
 import { end, onEach } from "../support/each-flavor.js";
 import { type Ground, headOf, hlistKind, type Kind, linkOf, listKind, lockOf, MEMBER, makeGround, nullsKind } from "../support/raw-lists.js";

@@ -1,0 +1,14 @@
+/**
+ * quiesce/structures: structures over addresses that you give, for people who build their own; and the interval map, which `Shared` opens by name.
+ */
+export type { EntryView } from "./entry-view.js";
+export { KeyError } from "./errors.js";
+export { IntervalMap } from "./interval-map.js";
+export { type ListCode, ListError } from "./list/errors.js";
+export { HashChain } from "./list/hash-chain.js";
+export { RcuHlist } from "./list/hlist.js";
+export { RcuHlistNulls } from "./list/hlist-nulls.js";
+export { RcuList } from "./list/list.js";
+export { type EachEntry, entryOf, LIST_POISON2, type ListLock, type ListOptions, ListView } from "./list/list-view.js";
+export { type ListRef, SharedList } from "./list/shared-list.js";
+export type { BoundsName, BoundsTypes, GivenKey, IntervalMapSchema, Key } from "./schema.js";

@@ -9,6 +9,7 @@ import { AreaView } from "../src/memory/vmalloc/view.js";
 import { Domain } from "../src/rcu/domain.js";
 import { FLAVORS } from "../src/rcu/flavors/flavor.js";
 import { tracepoints } from "../src/rcu/tracepoints.js";
+import * as structuresDoor from "../src/structures/index.js";
 import { World } from "./support/world.js";
 
 const api = readFileSync("docs/api.md", "utf8");
@@ -88,6 +89,34 @@ test("every call, export, code and figure of quiesce/memory", () => {
     [],
     "docs/memory.md lacks these of slabinfo()",
   );
+});
+
+/** Of the views of lists: what they share among themselves. */
+const INTERNAL_OF_LISTS = new Set(["constructor", "mayUpdate", "mayRead", "wayBack", "mustLead", "walk", "link", "pprev", "writeNext"]);
+
+test("every call and code of the lists", () => {
+  const { RcuHlist, RcuHlistNulls, RcuList, SharedList } = structuresDoor;
+  const section = api.slice(api.indexOf("### Lists"), api.indexOf("## Debugging"));
+  const [list = "", hlist = "", nulls = "", friendly = ""] = section.split(/\| `RcuHlist|`shared\.list/);
+  const HashChain = Object.getPrototypeOf(RcuHlist.prototype);
+  const rows: [object[], string][] = [
+    [[RcuList.prototype], list],
+    [[RcuHlist.prototype, HashChain], hlist],
+    [[RcuHlistNulls.prototype], nulls],
+    [[SharedList.prototype], friendly],
+  ];
+  for (const [prototypes, text] of rows) {
+    const calls = prototypes.flatMap((prototype) => Object.getOwnPropertyNames(prototype)).filter((name) => !INTERNAL_OF_LISTS.has(name));
+    assert.ok(calls.length > 5);
+    assert.deepEqual(
+      calls.filter((name) => !new RegExp(`\\b${name}\\b`).test(text)),
+      [],
+      "docs/api.md lacks these of the lists",
+    );
+  }
+  const codes = readFileSync("src/structures/list/errors.ts", "utf8").match(/ERR_\w+/g) ?? [];
+  assert.ok(codes.length >= 4);
+  mustHave(codes, "codes");
 });
 
 test("every code, tracepoint, flavor and figure", () => {

@@ -55,7 +55,7 @@ export const LIST_NODE_BYTES = 24;
 const FIRST_BATCH = 16;
 const LARGEST_BATCH = 2 ** 16;
 
-/** An element of a list, in whichever thread: may be posted. */
+/** An element of a list, in whichever thread: may be posted. Whatever it says, it is checked before anything is touched. */
 export interface ListRef {
   readonly node: number;
   /** Number of the element in its list, which no other one will have. */
@@ -157,19 +157,23 @@ export class SharedList<T> {
    * References and copies of the values, from first to last. Elements are copied some at a time, each time in a section of its own: what the loop does in between, it may see
    * later than an element is shown. What may be seen of changes made meanwhile: guarantee B at the head of this file.
    */
-  *entries(): Generator<[ref: ListRef, value: T]> {
-    const shown: number[] = [];
-    for (let batch = FIRST_BATCH; ; batch = Math.min(2 * batch, LARGEST_BATCH)) {
-      const entries = this.#inSection(() => this.#copyAfter(shown, batch));
-      for (const [ref] of entries) shown.push(ref.id);
-      yield* entries;
-      if (entries.length < batch) return;
-    }
+  entries(): Generator<[ref: ListRef, value: T]> {
+    return this.#each((node, id) => [{ node, id }, this.#valueAt(node)]);
   }
 
   /** Copies of the values, as `entries`. */
-  *values(): Generator<T> {
-    for (const [, value] of this.entries()) yield value;
+  values(): Generator<T> {
+    return this.#each((node) => this.#valueAt(node));
+  }
+
+  /** What `copy` makes of each element, in a section. */
+  *#each<R>(copy: (node: Address, id: number) => R): Generator<R> {
+    const shown: number[] = [];
+    for (let batch = FIRST_BATCH; ; batch = Math.min(2 * batch, LARGEST_BATCH)) {
+      const copies = this.#inSection(() => this.#copyAfter(shown, batch, copy));
+      for (let i = 0; i < copies.length; i++) yield copies[i] as R;
+      if (copies.length < batch) return;
+    }
   }
 
   [Symbol.iterator](): Generator<T> {
@@ -182,15 +186,17 @@ export class SharedList<T> {
     return undefined;
   }
 
-  /** Copies of the next elements after those that were shown. In a section. */
-  #copyAfter(shown: readonly number[], count: number): [ref: ListRef, value: T][] {
-    const entries: [ref: ListRef, value: T][] = [];
+  /** Copies of the next elements after those that were shown, whose numbers are noted. In a section. */
+  #copyAfter<R>(shown: number[], count: number, copy: (node: Address, id: number) => R): R[] {
+    const copies: R[] = [];
     const memory = this.#memory;
     let node = memory.load(this.#placeAfter(shown)) as Address;
-    for (; !this.#isEnd(node) && entries.length < count; node = memory.load(node) as Address) {
-      entries.push([Object.freeze({ node, id: this.#idOf(node) }), this.#valueAt(node)]);
+    for (; !this.#isEnd(node) && copies.length < count; node = memory.load(node) as Address) {
+      const id = this.#idOf(node);
+      copies.push(copy(node, id));
+      shown.push(id);
     }
-    return entries;
+    return copies;
   }
 
   /**
@@ -303,7 +309,7 @@ export class SharedList<T> {
     add(node); // commits
     this.#fresh.length = 0;
     memory.store(this.#sizeWord, this.size + 1);
-    return Object.freeze({ node, id });
+    return { node, id };
   }
 
   /** The next element's number, counted on in the header first, so that none is given twice. */

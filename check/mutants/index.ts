@@ -6,6 +6,7 @@ import { flavors } from "./flavors.js";
 import { gracePeriod } from "./grace-period.js";
 import { life } from "./life.js";
 import { limits } from "./limits.js";
+import { lists } from "./lists.js";
 import type { Mutant } from "./mutant.js";
 import { queues } from "./queues.js";
 import { sheaves } from "./sheaves.js";
@@ -22,6 +23,7 @@ export const mutants: readonly Mutant[] = [
   call,
   life,
   structuresAndAllocators,
+  lists,
   sheaves,
   slub,
   vmalloc,

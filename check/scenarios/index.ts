@@ -8,6 +8,7 @@ import { call } from "./call.js";
 import { comparisonLocks } from "./comparison-locks.js";
 import { directory } from "./directory.js";
 import { killed } from "./killed.js";
+import { lists } from "./lists.js";
 import { mempool } from "./mempool.js";
 import { mutex } from "./mutex.js";
 import { phase } from "./phase.js";
@@ -43,6 +44,7 @@ export const scenarios: readonly Scenario[] = [
   bonsai,
   blocks,
   writers,
+  lists,
   slab,
   sheaves,
   typesafe,

@@ -199,7 +199,11 @@ export class Shared {
    */
   intervalMap<const B extends BoundsName, T, V = T>(name: string, schema: IntervalMapSchema<B, T, V>): IntervalMap<B, T, V> {
     checkSchema(schema);
-    return this.#structure(name, schemaText(schema), () => new IntervalMap<B, T, V>(this.#directory.open(name, schemaText(schema), nodeBytes(schema)), schema));
+    return this.#structure(
+      name,
+      schemaText(schema),
+      () => new IntervalMap<B, T, V>(this.#directory.open(name, schemaText(schema), { nodeBytes: nodeBytes(schema) }), schema),
+    );
   }
 
   /**

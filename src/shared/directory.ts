@@ -156,7 +156,7 @@ export class Directory {
     memory.write(this.#word(entry, EntryWord.HEADER), 0);
     memory.store(this.#word(entry, EntryWord.STATE), EntryState.MAKING);
     try {
-      const text = `${name}\n${schema}`;
+      const text = utf8.prepare(`${name}\n${schema}`);
       const block = this.#take(entry, utf8.bytes(text));
       utf8.write(memory, block, text);
       memory.write(this.#word(entry, EntryWord.TEXT), block);

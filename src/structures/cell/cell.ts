@@ -84,7 +84,7 @@ export interface CellOptions<T> {
 }
 
 /** Text of a cell's schema. @throws QuiesceError (ERR_SCHEMA) for what is no codec */
-export function cellSchema(codec: CodecBase<never>): string {
+export function cellSchema(codec: unknown): string {
   if (!isCodec(codec)) throw new QuiesceError("ERR_SCHEMA", `a cell is of a codec, such as json or u32; got ${show(codec)}.`);
   return `cell(${codec.name})`;
 }
@@ -110,7 +110,7 @@ export class Cell<T, None = undefined> {
   /** A function of the user's runs, which must not change what it is called for. */
   #inFunction = false;
 
-  constructor({ domain, header, tag, name }: Place, codec: CodecBase<T>, { initial }: CellOptions<T> = {}) {
+  constructor({ domain, header, tag, name }: Place, codec: CodecBase<T>) {
     const { memory, heap } = domain.arena;
     this.#name = name;
     this.#memory = memory;
@@ -122,7 +122,13 @@ export class Cell<T, None = undefined> {
     this.#publication = new Publication(heap, tag, domain.index);
     this.#changes = new Changes(domain, field(header, HeaderWord.CHANGES), name);
     this.#counters = new CellCounters(memory, field(header, HeaderWord.STATS));
-    if (initial !== undefined && memory.load(this.#pointer) === NULL) this.#put(codec.prepare(initial), 0);
+  }
+
+  /** Give it its first value, if it has none. @throws as `set` */
+  begin(initial: T): void {
+    this.#mayUpdate("begin()");
+    const prepared = this.#codec.prepare(initial);
+    if (this.get() === undefined) this.#put(prepared, 0);
   }
 
   // Reading ------------------------------------------------------------------------------------------
@@ -287,7 +293,10 @@ export class Cell<T, None = undefined> {
   #mayUpdate(operation: string): void {
     this.#domain.beforeUpdate(`${this.#name}.${operation}`);
     if (this.#inFunction)
-      throw new QuiesceError("ERR_IN_UPDATE", `${this.#name}.${operation} in a function that an update of ${this.#name} calls, which would never come to an end.`);
+      throw new QuiesceError(
+        "ERR_IN_UPDATE",
+        `${this.#name}.${operation} in a function that an update of ${this.#name} calls, which would never come to an end.`,
+      );
   }
 
   #call<R>(operation: string, fn: () => R): R {

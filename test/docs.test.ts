@@ -94,7 +94,8 @@ test("every call, export, code and figure of quiesce/memory", () => {
 });
 
 test("every call and export of quiesce/structures", () => {
-  const section = api.slice(api.indexOf("## quiesce/structures"), api.indexOf("## quiesce/memory")) + api.slice(api.indexOf("### Lists"), api.indexOf("## Values"));
+  const section =
+    api.slice(api.indexOf("## quiesce/structures"), api.indexOf("## quiesce/memory")) + api.slice(api.indexOf("### Lists"), api.indexOf("## Values"));
   const { LfStack, WfcQueue } = structuresDoor;
   const calls = [LfStack, WfcQueue].flatMap(({ prototype }) => Object.getOwnPropertyNames(prototype)).filter((name) => name !== "constructor");
   assert.deepEqual(

@@ -1,0 +1,60 @@
+/** Sets a second of keys that are there, by one writer and by each of two at once, with all that follows: what was replaced is retired and freed. */
+
+import { cell, type Figure } from "../rounds.js";
+import type { Crew } from "./crew.js";
+import { withCrews } from "./crews.js";
+import type { Kind } from "./data.js";
+import { rowOf } from "./gets.js";
+import { NATIVE, OURS, PEERS } from "./peers.js";
+import type { Plan } from "./plan.js";
+import { measure } from "./rounds.js";
+
+const TABLE = "set, in each writer";
+/** Ms of one measurement. */
+const MS = 120;
+const GOAL = 0.5;
+
+const ROWS: readonly { readonly kind: Kind; readonly text: string; readonly goal?: number }[] = [
+  { kind: "u32", text: "u32 to u32", goal: GOAL },
+  { kind: "utf8", text: "utf8 to u32", goal: GOAL },
+  { kind: "json", text: "utf8 to json objects" },
+];
+const WRITERS = [1, 2] as const;
+
+export async function sets(plan: Plan, seconds: number): Promise<Figure[]> {
+  const size = plan.sizes[1] as number;
+  const rowFor = (text: string, writers: number): string => rowOf(size, `${text}, ${writers} writer${writers > 1 ? "s" : ""}`);
+  const wanted = ROWS.map((row) => ({ ...row, writers: WRITERS.filter((writers) => plan.wants(TABLE, rowFor(row.text, writers))) }));
+  const rows = wanted.reduce((sum, { writers }) => sum + writers.length, 0);
+  const ms = seconds < 1 ? 1 : MS;
+  const figures: Figure[] = [];
+  for (const { kind, text, goal, writers: numbers } of wanted) {
+    if (numbers.length === 0) continue;
+    const found = await withCrews(plan, PEERS, { kind, size, threads: Math.max(...numbers) }, async (crews) => {
+      const c = kind === "u32" ? await plan.startRculfhash(size) : undefined;
+      const figures: Figure[] = [];
+      try {
+        for (const writers of numbers) {
+          const subjects = [...crews.filter((crew) => may(crew, writers)), ...(c === undefined ? [] : [c])];
+          const measured = await measure(
+            subjects.map((subject) => ({ name: subject.name, measure: () => subject.write(writers, ms) })),
+            seconds / rows,
+          );
+          for (const name of measured.names) {
+            const least = name === OURS && goal !== undefined ? { least: goal } : {};
+            figures.push({ ...cell(TABLE, rowFor(text, writers), name, measured.median(name) / 1e6, "M/s"), ...least });
+          }
+          plan.noteRounds(TABLE, measured);
+        }
+      } finally {
+        await c?.end();
+      }
+      return figures;
+    });
+    figures.push(...found);
+  }
+  return figures;
+}
+
+/** A Map has one writer; ShareableMap has no lock, so two writers would only show how it breaks. */
+const may = ({ name }: Crew, writers: number): boolean => writers === 1 || (name !== NATIVE && name !== "shared-memory-datastructures");

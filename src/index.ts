@@ -14,10 +14,16 @@ export { type AttachOptions, Shared, type SharedHandle, type SharedOptions, type
 export type { EntryView } from "./structures/entry-view.js";
 export { KeyError } from "./structures/errors.js";
 export { IntervalMap } from "./structures/interval-map.js";
+export { type SetOptions, SharedMap } from "./structures/map/map.js";
+export type { MapSchema } from "./structures/map/schema.js";
 export type { BoundsName, BoundsTypes, GivenKey, IntervalMapSchema, Key } from "./structures/schema.js";
-export type { Codec, FixedCodec, VariableCodec, View } from "./values/codec.js";
+export { bytes } from "./values/bytes.js";
+export type { Codec, CodecBase, FixedCodec, VariableCodec, View } from "./values/codec.js";
+export { type CodecOptions, codec } from "./values/custom.js";
 export { ValueError } from "./values/errors.js";
+export { f64 } from "./values/f64.js";
+export { type Json, json, jsonOf } from "./values/json.js";
 export { rcuHead } from "./values/rcu-head.js";
-export { i32, u16, u32 } from "./values/scalars.js";
+export { bool, i32, u8, u16, u32 } from "./values/scalars.js";
 export { containerOf, type Fields, offsetOf, type StructCodec, type StructOf, type StructView, struct } from "./values/struct.js";
 export { utf8 } from "./values/utf8.js";

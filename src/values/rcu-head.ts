@@ -5,11 +5,12 @@
  */
 
 import { field } from "../memory/address.js";
-import { copyingView, type FixedCodec } from "./codec.js";
+import type { FixedCodec } from "./codec.js";
 import { show, ValueError } from "./errors.js";
+import { plainCodec } from "./fixed.js";
 
 /** A head; its value is 0. */
-export const rcuHead: FixedCodec<number> = {
+export const rcuHead: FixedCodec<number> = plainCodec({
   name: "rcuHead",
   words: 2,
   check(value) {
@@ -21,7 +22,5 @@ export const rcuHead: FixedCodec<number> = {
   },
   read: () => 0,
   equals: (_memory, _address, value) => value === 0,
-  copy: (value) => value,
   same: (a, b) => a === b,
-  view: () => copyingView(rcuHead),
-};
+});

@@ -1,6 +1,7 @@
 /** A thread that reads one thing again and again: a variable, a shared word, a cell. */
 
 import { parentPort } from "node:worker_threads";
+import { ThreadTime } from "../thread-time.js";
 import { openCells } from "./peers/shared-cell.js";
 
 export type CellLoop = "local" | "atomic" | "number" | "object";
@@ -16,6 +17,7 @@ interface Settings {
   readonly limit: number;
 }
 
+const time = new ThreadTime();
 const { numbers, objects } = openCells({ limit: 7 });
 const word = new Int32Array(new SharedArrayBuffer(4)).fill(7);
 /** Assigned again, so that V8 does not take it for a constant. */
@@ -46,9 +48,9 @@ const LOOPS: Readonly<Record<CellLoop, (calls: number) => number>> = {
 
 parentPort?.on("message", ({ loop, calls }: CellJob) => {
   variable = { limit: 7 };
-  const start = performance.now();
+  const start = time.now();
   const sum = LOOPS[loop](calls);
-  const ns = ((performance.now() - start) * 1e6) / calls;
+  const ns = ((time.now() - start) * 1e6) / calls;
   if (sum !== 7 * calls) throw new Error(`${loop}: the sum is ${sum}`);
   parentPort?.postMessage({ ns } satisfies CellAnswer);
 });

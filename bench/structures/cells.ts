@@ -3,12 +3,14 @@
 import { Worker } from "node:worker_threads";
 import { cell, type Figure } from "../rounds.js";
 import type { CellAnswer, CellJob, CellLoop } from "./cell-thread.js";
-import type { Plan } from "./plan.js";
+import type { Part, Plan } from "./plan.js";
 import { measure } from "./rounds.js";
 
 const TABLE = "cell, read and unchanged";
 const CALLS = 2 ** 21;
 const GOAL = 5;
+/** Beside a row of lookups. */
+const WEIGHT = 2;
 
 const COLUMNS: readonly { readonly loop: CellLoop; readonly text: string; readonly goal?: number }[] = [
   { loop: "local", text: "an object in a variable" },
@@ -17,14 +19,18 @@ const COLUMNS: readonly { readonly loop: CellLoop; readonly text: string; readon
   { loop: "object", text: "shared.cell of a json object", goal: GOAL },
 ];
 
-export async function cells(plan: Plan, seconds: number): Promise<Figure[]> {
-  if (!plan.wants(TABLE, "get")) return [];
+export const cells: Part = {
+  weight: (plan) => (plan.wants(TABLE, "get") ? WEIGHT : 0),
+  run,
+};
+
+async function run(plan: Plan, seconds: number): Promise<Figure[]> {
   const workers = new Map<CellLoop, Worker>();
   try {
     const subjects = COLUMNS.map(({ loop, text }) => {
       const worker = new Worker(new URL("./cell-thread.js", import.meta.url));
       workers.set(loop, worker);
-      return { name: text, measure: () => ask(worker, { loop, calls: seconds < 1 ? 1000 : CALLS }) };
+      return { name: text, measure: () => ask(worker, { loop, calls: plan.brief ? 1000 : CALLS }) };
     });
     const measured = await measure(subjects, seconds);
     plan.noteRounds(TABLE, measured);

@@ -5,7 +5,7 @@ import { withCrews } from "./crews.js";
 import { drawsFor, type Kind } from "./data.js";
 import type { How } from "./loops.js";
 import { NATIVE, OURS, PEERS, RCULFHASH } from "./peers.js";
-import type { Plan } from "./plan.js";
+import type { Part, Plan } from "./plan.js";
 import { type Measured, measure, type Subject } from "./rounds.js";
 
 /** Ms of one measurement, about. */
@@ -84,20 +84,38 @@ const TABLES: readonly Table[] = [
 const GOAL_C = 1;
 const C_FROM = 100_000;
 
-export async function gets(plan: Plan, seconds: number): Promise<Figure[]> {
-  const groups = TABLES.flatMap((table) => table.sizes.map((i) => ({ table, size: plan.sizes[i] as number })))
-    .map(({ table, size }) => ({ table, size, hows: table.hows.filter(({ text }) => plan.wants(table.title, rowOf(size, text))) }))
-    .filter(({ hows }) => hows.length > 0);
-  const rows = groups.reduce((sum, { hows }) => sum + hows.length, 0);
-  const figures: Figure[] = [];
-  for (const { table, size, hows } of groups) figures.push(...(await group(plan, { ...table, hows }, size, seconds / rows)));
-  return figures;
+export const gets: Part = {
+  weight: (plan) => rowsOf(groupsOf(plan)),
+  run: async (plan, seconds) => {
+    const groups = groupsOf(plan);
+    const figures: Figure[] = [];
+    for (const { table, size } of groups) figures.push(...(await measureGroup(plan, table, size, seconds / rowsOf(groups))));
+    return figures;
+  },
+};
+
+/** A table's rows of one size, which one set of threads measures. */
+interface Group {
+  readonly table: Table;
+  readonly size: number;
 }
+
+/** What is wanted. */
+function groupsOf(plan: Plan): Group[] {
+  return TABLES.flatMap((table) =>
+    table.sizes.map((i) => {
+      const size = plan.sizes[i] as number;
+      return { table: { ...table, hows: table.hows.filter(({ text }) => plan.wants(table.title, rowOf(size, text))) }, size };
+    }),
+  ).filter(({ table: { hows } }) => hows.length > 0);
+}
+
+const rowsOf = (groups: readonly Group[]): number => groups.reduce((sum, { table: { hows } }) => sum + hows.length, 0);
 
 export const rowOf = (size: number, text: string): string => `${size.toLocaleString("en")} entries, ${text}`;
 
 /** One size: its peers are filled, measured row by row, and ended. */
-function group(plan: Plan, { title, kind, hows, beside = false }: Table, size: number, seconds: number): Promise<Figure[]> {
+function measureGroup(plan: Plan, { title, kind, hows, beside = false }: Table, size: number, seconds: number): Promise<Figure[]> {
   return withCrews(plan, PEERS, { kind, size, beside }, async (crews) => {
     const figures: Figure[] = [];
     const c = kind === "u32" ? await plan.startRculfhash(size) : undefined;

@@ -22,7 +22,7 @@ export interface ThreadData {
 export type Job =
   /** So many lookups, after those of the last job. */
   | { readonly type: "get"; readonly how: How; readonly count: number }
-  /** Lookups until a time (of `now()`), in turns. */
+  /** Lookups by numbers until a time (of `now()`), in turns. */
   | { readonly type: "read"; readonly until: number }
   /** Sets of keys that are there, until a time, in turns. */
   | { readonly type: "write"; readonly until: number; readonly rate?: number }

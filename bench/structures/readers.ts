@@ -6,7 +6,7 @@
 import { cell, type Figure } from "../rounds.js";
 import { orNote, withCrews } from "./crews.js";
 import { LOCKED, NATIVE, OURS, PEERS } from "./peers.js";
-import type { Plan } from "./plan.js";
+import type { Part, Plan } from "./plan.js";
 import { measure } from "./rounds.js";
 
 const TABLE = "lookups of u32 keys: 2 readers with a writer at 10,000 updates/s, against 1 reader alone";
@@ -15,12 +15,20 @@ const RATE = 10_000;
 /** Ms of one measurement. */
 const MS = 250;
 const GOAL = 1.9;
+/** Of a peer, beside a row of lookups. */
+const WEIGHT = 3;
 
-export async function readers(plan: Plan, seconds: number): Promise<Figure[]> {
+export const readers: Part = {
+  weight: (plan) => WEIGHT * peersOf(plan).length,
+  run,
+};
+
+const peersOf = (plan: Plan): string[] => [...PEERS, ...LOCKED].filter((peer) => plan.wants(TABLE, peer) && plan.with(peer));
+
+function run(plan: Plan, seconds: number): Promise<Figure[]> {
   const size = plan.sizes[1] as number;
-  const peers = [...PEERS, ...LOCKED].filter((peer) => plan.wants(TABLE, peer));
-  const ms = seconds < 1 ? 5 : MS;
-  return withCrews(plan, peers, { kind: "u32", size, threads: READERS + 1 }, async (crews) => {
+  const ms = plan.brief ? 5 : MS;
+  return withCrews(plan, peersOf(plan), { kind: "u32", size, threads: READERS + 1 }, async (crews) => {
     const figures: Figure[] = [];
     for (const crew of crews) {
       const updates: number[] = [];

@@ -6,13 +6,15 @@ import { withCrews } from "./crews.js";
 import type { Kind } from "./data.js";
 import { rowOf } from "./gets.js";
 import { NATIVE, OURS, PEERS } from "./peers.js";
-import type { Plan } from "./plan.js";
+import type { Part, Plan } from "./plan.js";
 import { measure } from "./rounds.js";
 
 const TABLE = "set, in each writer";
 /** Ms of one measurement. */
 const MS = 120;
 const GOAL = 0.5;
+/** Of a row, beside a row of lookups: its measurements are longer. */
+const WEIGHT = 2;
 
 const ROWS: readonly { readonly kind: Kind; readonly text: string; readonly goal?: number }[] = [
   { kind: "u32", text: "u32 to u32", goal: GOAL },
@@ -21,39 +23,58 @@ const ROWS: readonly { readonly kind: Kind; readonly text: string; readonly goal
 ];
 const WRITERS = [1, 2] as const;
 
-export async function sets(plan: Plan, seconds: number): Promise<Figure[]> {
+export const sets: Part = {
+  weight: (plan) => WEIGHT * rowsOf(wantedOf(plan)),
+  run: async (plan, seconds) => {
+    const wanted = wantedOf(plan);
+    const figures: Figure[] = [];
+    for (const row of wanted) figures.push(...(await measureRow(plan, row, seconds / rowsOf(wanted))));
+    return figures;
+  },
+};
+
+interface Wanted {
+  readonly kind: Kind;
+  readonly text: string;
+  readonly goal?: number;
+  /** How many at once. */
+  readonly writers: readonly number[];
+}
+
+function wantedOf(plan: Plan): Wanted[] {
+  return ROWS.map((row) => ({ ...row, writers: WRITERS.filter((writers) => plan.wants(TABLE, rowFor(plan, row.text, writers))) })).filter(
+    ({ writers }) => writers.length > 0,
+  );
+}
+
+const rowsOf = (wanted: readonly Wanted[]): number => wanted.reduce((sum, { writers }) => sum + writers.length, 0);
+
+const rowFor = (plan: Plan, text: string, writers: number): string => rowOf(plan.sizes[1] as number, `${text}, ${writers} writer${writers > 1 ? "s" : ""}`);
+
+function measureRow(plan: Plan, { kind, text, goal, writers: numbers }: Wanted, seconds: number): Promise<Figure[]> {
   const size = plan.sizes[1] as number;
-  const rowFor = (text: string, writers: number): string => rowOf(size, `${text}, ${writers} writer${writers > 1 ? "s" : ""}`);
-  const wanted = ROWS.map((row) => ({ ...row, writers: WRITERS.filter((writers) => plan.wants(TABLE, rowFor(row.text, writers))) }));
-  const rows = wanted.reduce((sum, { writers }) => sum + writers.length, 0);
-  const ms = seconds < 1 ? 1 : MS;
-  const figures: Figure[] = [];
-  for (const { kind, text, goal, writers: numbers } of wanted) {
-    if (numbers.length === 0) continue;
-    const found = await withCrews(plan, PEERS, { kind, size, threads: Math.max(...numbers) }, async (crews) => {
-      const c = kind === "u32" ? await plan.startRculfhash(size) : undefined;
-      const figures: Figure[] = [];
-      try {
-        for (const writers of numbers) {
-          const subjects = [...crews.filter((crew) => may(crew, writers)), ...(c === undefined ? [] : [c])];
-          const measured = await measure(
-            subjects.map((subject) => ({ name: subject.name, measure: () => subject.write(writers, ms) })),
-            seconds / rows,
-          );
-          for (const name of measured.names) {
-            const least = name === OURS && goal !== undefined ? { least: goal } : {};
-            figures.push({ ...cell(TABLE, rowFor(text, writers), name, measured.median(name) / 1e6, "M/s"), ...least });
-          }
-          plan.noteRounds(TABLE, measured);
+  const ms = plan.brief ? 1 : MS;
+  return withCrews(plan, PEERS, { kind, size, threads: Math.max(...numbers) }, async (crews) => {
+    const c = kind === "u32" ? await plan.startRculfhash(size) : undefined;
+    const figures: Figure[] = [];
+    try {
+      for (const writers of numbers) {
+        const subjects = [...crews.filter((crew) => may(crew, writers)), ...(c === undefined ? [] : [c])];
+        const measured = await measure(
+          subjects.map((subject) => ({ name: subject.name, measure: () => subject.write(writers, ms) })),
+          seconds,
+        );
+        for (const name of measured.names) {
+          const least = name === OURS && goal !== undefined ? { least: goal } : {};
+          figures.push({ ...cell(TABLE, rowFor(plan, text, writers), name, measured.median(name) / 1e6, "M/s"), ...least });
         }
-      } finally {
-        await c?.end();
+        plan.noteRounds(TABLE, measured);
       }
-      return figures;
-    });
-    figures.push(...found);
-  }
-  return figures;
+    } finally {
+      await c?.end();
+    }
+    return figures;
+  });
 }
 
 /** A Map has one writer; ShareableMap has no lock, so two writers would only show how it breaks. */

@@ -3,10 +3,12 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Figure } from "../rounds.js";
 import type { Report, SuiteOptions } from "../suite.js";
+import { ThreadTime } from "../thread-time.js";
 import { cells } from "./cells.js";
 import { gets } from "./gets.js";
-import { Plan } from "./plan.js";
+import { type Part, Plan } from "./plan.js";
 import { buildRculfhash } from "./rculfhash.js";
 import { readers } from "./readers.js";
 import { sets } from "./sets.js";
@@ -14,26 +16,28 @@ import { sizes } from "./sizes.js";
 
 /** The seed of keys, texts and draws, unless QUIESCE_SEED names another. */
 const SEED = 20_260_601;
-const SIZES = [1000, 100_000, 1_000_000] as const;
-/** Below two seconds only that everything runs can be seen, so the maps are small. */
-const SMALL = [20, 300, 999] as const;
-/** Of the time, while all is measured; what `--only` leaves out is not given to the others. */
-const SHARES = { gets: 0.55, cells: 0.05, sets: 0.2, readers: 0.2 } as const;
+/** The parts that take as long as they are given, in turn. */
+const PARTS: readonly Part[] = [gets, cells, sets, readers];
 
 export async function maps(options: SuiteOptions): Promise<Report> {
-  const { seconds } = options;
   const directory = mkdtempSync(join(tmpdir(), "quiesce-maps-"));
   try {
     const seed = Number(process.env.QUIESCE_SEED ?? SEED);
-    const plan = new Plan(options, directory, seed, seconds < 2 ? SMALL : SIZES, buildRculfhash(directory));
+    const plan = new Plan(options, directory, seed, buildRculfhash(directory));
+    plan.note(
+      new ThreadTime().own
+        ? "ns are of the measuring thread's own running, as Linux counts it; rates are on the wall."
+        : "ns are on the wall: this platform does not tell how long a thread has run.",
+    );
     plan.note(`keys and draws are of QUIESCE_SEED=${seed}.`);
-    const figures = [
-      ...(await gets(plan, seconds * SHARES.gets)),
-      ...(await cells(plan, seconds * SHARES.cells)),
-      ...(await sets(plan, seconds * SHARES.sets)),
-      ...(await readers(plan, seconds * SHARES.readers)),
-      ...(await sizes(plan)),
-    ];
+    const weights = PARTS.map((part) => part.weight(plan));
+    const all = weights.reduce((sum, weight) => sum + weight, 0);
+    const figures: Figure[] = [];
+    for (const [i, part] of PARTS.entries()) {
+      const weight = weights[i] as number;
+      if (weight > 0) figures.push(...(await part.run(plan, (options.seconds * weight) / all)));
+    }
+    figures.push(...(await sizes(plan)));
     return { figures, notes: plan.allNotes };
   } finally {
     rmSync(directory, { recursive: true, force: true });

@@ -5,7 +5,7 @@ import { parentPort, workerData } from "node:worker_threads";
 import { Data, type Key, KINDS, type Kind, type Value } from "./data.js";
 import { type Held, MissingPeerError, SETS_A_TURN, turn } from "./held.js";
 import { type Answer, type Job, now, type Ready, type ThreadData } from "./jobs.js";
-import { lookUp } from "./loops.js";
+import { lookUp, lookUpNumbers } from "./loops.js";
 import { openPeer } from "./peers.js";
 
 /** Lookups in a turn of a reader. */
@@ -97,9 +97,8 @@ async function read(until: number): Promise<Answer> {
   const start = now();
   let calls = 0;
   let sum = 0;
-  const how = kind === "u32" ? "numbers" : "held";
   do {
-    sum += lookUp(held.map, data, how, draw(GETS_A_TURN), GETS_A_TURN, texts).sum;
+    sum += lookUpNumbers(held.map, data, draw(GETS_A_TURN), GETS_A_TURN);
     calls += GETS_A_TURN;
     await turn();
   } while (now() < until);

@@ -41,6 +41,13 @@ static double now(void) {
   return t.tv_sec * 1e9 + t.tv_nsec;
 }
 
+/* Of this thread's own running, as the lookups in JavaScript are timed. */
+static double ran(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+  return t.tv_sec * 1e9 + t.tv_nsec;
+}
+
 /* MurmurHash3's finalizer: cheap, and good enough for a table of a power of two. */
 static inline unsigned long hash(uint32_t x) {
   x ^= x >> 16;
@@ -156,12 +163,12 @@ int main(int argc, char **argv) {
       printf("%.3f\n", bytes);
     } else if (sscanf(line, "get %ld", &count) == 1) {
       if (at + count > drawn) at = 0;
-      double start = now();
+      double start = ran();
       for (long i = 0; i < count; i++) {
         found += get(draws[at + i]) != 0;
         if ((i & (OPERATIONS - 1)) == 0) rcu_quiescent_state();
       }
-      printf("%.3f\n", (now() - start) / count);
+      printf("%.3f\n", (ran() - start) / count);
       at += count;
       if (found != count) return 4;
       found = 0;

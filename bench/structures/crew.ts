@@ -95,11 +95,12 @@ export class Crew {
     return { gets: sum(rates.slice(0, readers)), sets: sum(rates.slice(readers)) };
   }
 
-  /** Sets a second of each of so many writers, their average. */
-  async write(writers: number, ms: number): Promise<number> {
+  /** Sets a second of each of so many writers, and ns that a writer itself runs for one; their averages. */
+  async write(writers: number, ms: number): Promise<{ rate: number; ns: number }> {
     const until = now() + ms;
     const answers = await this.#ask(Array.from({ length: writers }, () => ({ type: "write", until })));
-    return sum(answers.map(perSecond)) / writers;
+    const ns = answers.map(({ calls = 0, ran = Number.NaN }) => (ran * 1e6) / calls);
+    return { rate: sum(answers.map(perSecond)) / writers, ns: sum(ns) / writers };
   }
 
   /** Last thread first. One that does not answer is ended all the same. */

@@ -38,6 +38,8 @@ export interface Answer {
   readonly calls?: number;
   /** Ms that they took. */
   readonly ms?: number;
+  /** Ms that the thread ran for them. */
+  readonly ran?: number;
   /** Of the first answer. */
   readonly ready?: Ready;
 }

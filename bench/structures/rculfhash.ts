@@ -63,9 +63,9 @@ export class Rculfhash {
     return this.#ask(`get ${count}`);
   }
 
-  /** Sets a second of each of so many writers, their average. */
-  write(writers: number, ms: number): Promise<number> {
-    return this.#ask(`set ${ms} ${writers}`);
+  /** As a crew; of its own running it knows nothing, since another thread frees what was replaced. */
+  async write(writers: number, ms: number): Promise<{ rate: number; ns?: undefined }> {
+    return { rate: await this.#ask(`set ${ms} ${writers}`) };
   }
 
   /** Bytes that malloc gave, an entry. */

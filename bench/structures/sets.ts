@@ -1,6 +1,6 @@
 /** Sets a second of keys that are there, by one writer and by each of two at once, with all that follows: what was replaced is retired and freed. */
 
-import { cell, type Figure } from "../rounds.js";
+import { cell, type Figure, median } from "../rounds.js";
 import type { Crew } from "./crew.js";
 import { withCrews } from "./crews.js";
 import type { Kind } from "./data.js";
@@ -10,6 +10,7 @@ import type { Part, Plan } from "./plan.js";
 import { measure } from "./rounds.js";
 
 const TABLE = "set, in each writer";
+const OWN = "set, of the writer's own running";
 /** Ms of one measurement. */
 const MS = 120;
 const GOAL = 0.5;
@@ -60,14 +61,23 @@ function measureRow(plan: Plan, { kind, text, goal, writers: numbers }: Wanted, 
     try {
       for (const writers of numbers) {
         const subjects = [...crews.filter((crew) => may(crew, writers)), ...(c === undefined ? [] : [c])];
+        const own = new Map<string, number[]>();
         const measured = await measure(
-          subjects.map((subject) => ({ name: subject.name, measure: () => subject.write(writers, ms) })),
+          subjects.map((subject) => ({
+            name: subject.name,
+            measure: async () => {
+              const { rate, ns } = await subject.write(writers, ms);
+              if (ns !== undefined) own.set(subject.name, [...(own.get(subject.name) ?? []), ns]);
+              return rate;
+            },
+          })),
           seconds,
         );
         for (const name of measured.names) {
           const least = name === OURS && goal !== undefined ? { least: goal } : {};
           figures.push({ ...cell(TABLE, rowFor(plan, text, writers), name, measured.median(name) / 1e6, "M/s"), ...least });
         }
+        for (const [name, ns] of own) figures.push(cell(OWN, rowFor(plan, text, writers), name, median(ns), "ns"));
         plan.noteRounds(TABLE, measured);
       }
     } finally {

@@ -2,6 +2,7 @@
 
 import { getHeapStatistics } from "node:v8";
 import { parentPort, workerData } from "node:worker_threads";
+import { ThreadTime } from "../thread-time.js";
 import { Data, type Key, KINDS, type Kind, type Value } from "./data.js";
 import { type Held, MissingPeerError, SETS_A_TURN, turn } from "./held.js";
 import { type Answer, type Job, now, type Ready, type ThreadData } from "./jobs.js";
@@ -22,6 +23,7 @@ const data = new Data(kind, size, seed);
 /** The strings of all entries, made once. */
 const texts: readonly string[] = keepTexts && kind !== "u32" ? Array.from({ length: size }, (_, i) => data.text(i)) : [];
 let held: Held;
+const time = new ThreadTime();
 /** Draws that are used up; each thread begins elsewhere. */
 let drawn = Math.floor((thread * data.draws.length) / 3);
 let version = 0;
@@ -117,6 +119,7 @@ function setBatch(count: number): void {
 
 async function write(until: number, rate: number | undefined): Promise<Answer> {
   const start = now();
+  const begun = time.now();
   let calls = 0;
   let bursts = 0;
   do {
@@ -129,7 +132,7 @@ async function write(until: number, rate: number | undefined): Promise<Answer> {
     await (wait > 0 ? new Promise((resolve) => setTimeout(resolve, wait)) : turn());
   } while (now() < until);
   await held.finish?.();
-  return { calls, ms: now() - start };
+  return { calls, ms: now() - start, ran: time.now() - begun };
 }
 
 async function work(job: Job): Promise<Answer> {

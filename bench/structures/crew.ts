@@ -86,21 +86,23 @@ export class Crew {
     return (await this.#ask([{ type: "get", how, count }]))[0]?.ns ?? Number.NaN;
   }
 
-  /** Lookups a second of so many readers together, and updates a second of a paced writer, the last thread, when there is one. */
-  async read(readers: number, ms: number, rate?: number): Promise<{ gets: number; sets: number }> {
+  /**
+   * Lookups a second of so many readers together, ns that a reader itself runs for one (while it sleeps for a lock it does not run), and updates a second of a
+   * paced writer, the last thread, when there is one.
+   */
+  async read(readers: number, ms: number, rate?: number): Promise<{ gets: number; ns: number; sets: number }> {
     const until = now() + ms;
     const jobs: Job[] = Array.from({ length: readers }, () => ({ type: "read", until }));
     const answers = await this.#ask(rate === undefined ? jobs : [...jobs, { type: "write", until, rate }]);
     const rates = answers.map(perSecond);
-    return { gets: sum(rates.slice(0, readers)), sets: sum(rates.slice(readers)) };
+    return { gets: sum(rates.slice(0, readers)), ns: sum(answers.slice(0, readers).map(ownNs)) / readers, sets: sum(rates.slice(readers)) };
   }
 
   /** Sets a second of each of so many writers, and ns that a writer itself runs for one; their averages. */
   async write(writers: number, ms: number): Promise<{ rate: number; ns: number }> {
     const until = now() + ms;
     const answers = await this.#ask(Array.from({ length: writers }, () => ({ type: "write", until })));
-    const ns = answers.map(({ calls = 0, ran = Number.NaN }) => (ran * 1e6) / calls);
-    return { rate: sum(answers.map(perSecond)) / writers, ns: sum(ns) / writers };
+    return { rate: sum(answers.map(perSecond)) / writers, ns: sum(answers.map(ownNs)) / writers };
   }
 
   /** Last thread first. One that does not answer is ended all the same. */
@@ -115,6 +117,7 @@ export class Crew {
 }
 
 const perSecond = ({ calls = 0, ms = Number.NaN }: Answer): number => (calls * 1000) / ms;
+const ownNs = ({ calls = 0, ran = Number.NaN }: Answer): number => (ran * 1e6) / calls;
 const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
 
 /** The worker's next message; @throws PeerError */

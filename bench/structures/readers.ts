@@ -1,9 +1,9 @@
 /**
  * Two readers with a writer of 10,000 updates a second beside them, against one reader alone: what readers cost each other, and what a writer costs them.
- * Where there are two cores the writer's share of them is in it.
+ * Where there are two cores the writer's share of them is in it, and so is what other programs take: what a reader runs for a lookup is free of that.
  */
 
-import { cell, type Figure } from "../rounds.js";
+import { cell, type Figure, median } from "../rounds.js";
 import { orNote, withCrews } from "./crews.js";
 import { LOCKED, NATIVE, OURS, PEERS } from "./peers.js";
 import type { Part, Plan } from "./plan.js";
@@ -32,11 +32,20 @@ function run(plan: Plan, seconds: number): Promise<Figure[]> {
     const figures: Figure[] = [];
     for (const crew of crews) {
       const updates: number[] = [];
-      const alone = { name: "1 reader", measure: async () => (await crew.read(1, ms)).gets };
+      const own: [number[], number[]] = [[], []];
+      const alone = {
+        name: "1 reader",
+        measure: async () => {
+          const { gets, ns } = await crew.read(1, ms);
+          own[0].push(ns);
+          return gets;
+        },
+      };
       const together = {
         name: "2 readers",
         measure: async () => {
-          const { gets, sets } = await crew.read(READERS, ms, RATE);
+          const { gets, ns, sets } = await crew.read(READERS, ms, RATE);
+          own[1].push(ns);
           updates.push(sets);
           return gets;
         },
@@ -48,6 +57,8 @@ function run(plan: Plan, seconds: number): Promise<Figure[]> {
       figures.push(cell(TABLE, row, "1 reader", measured.median("1 reader") / 1e6, "M/s"));
       figures.push(cell(TABLE, row, "2 readers, together", measured.median("2 readers") / 1e6, "M/s"));
       figures.push({ ...cell(TABLE, row, "ratio", ratio, "x"), ...(crew.name === OURS ? { least: GOAL } : {}) });
+      figures.push(cell(TABLE, row, "own running for a lookup, 1 reader", median(own[0]), "ns"));
+      figures.push(cell(TABLE, row, "own running for a lookup, 2 readers", median(own[1]), "ns"));
       figures.push(cell(TABLE, row, "updates made", updates.reduce((a, b) => a + b, 0) / updates.length, "/s"));
       plan.noteRounds(TABLE, measured);
     }

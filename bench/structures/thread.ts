@@ -97,6 +97,7 @@ function heapUsed(): number {
 
 async function read(until: number): Promise<Answer> {
   const start = now();
+  const begun = time.now();
   let calls = 0;
   let sum = 0;
   do {
@@ -105,7 +106,7 @@ async function read(until: number): Promise<Answer> {
     await turn();
   } while (now() < until);
   if (!(sum > 0)) throw new Error(`${peer}: nothing was found`);
-  return { calls, ms: now() - start };
+  return { calls, ms: now() - start, ran: time.now() - begun };
 }
 
 /** All of a turn's sets. Each writer has keys of all buckets. */

@@ -32,7 +32,7 @@ async function run(plan: Plan, seconds: number): Promise<Figure[]> {
       workers.set(loop, worker);
       return { name: text, measure: () => ask(worker, { loop, calls: plan.brief ? 1000 : CALLS }) };
     });
-    const measured = await measure(subjects, seconds);
+    const measured = await measure(plan, subjects, seconds);
     plan.noteRounds(TABLE, measured);
     return COLUMNS.map(({ text, goal }) => cell(TABLE, "get", text, measured.median(text), "ns", goal));
   } finally {

@@ -1,7 +1,7 @@
 /** Ns of a lookup: by kind of key and value, by size, by how the key comes; and each against the native Map and against C. */
 
 import { cell, type Figure } from "../rounds.js";
-import { withCrews } from "./crews.js";
+import { orNote, withCrews } from "./crews.js";
 import { drawsFor, type Kind } from "./data.js";
 import type { How } from "./loops.js";
 import { NATIVE, OURS, PEERS, RCULFHASH } from "./peers.js";
@@ -123,9 +123,12 @@ function measureGroup(plan: Plan, { title, kind, hows, beside = false }: Table, 
       for (const { how, text, goal } of hows) {
         const most = Math.min(drawsFor(size), kind === "u32" ? MOST_NUMBERS : MOST_STRINGS);
         const subjects: Subject[] = [];
-        for (const crew of crews) subjects.push(await subjectOf(crew.name, (count) => crew.get(how, count), most));
+        for (const crew of crews) {
+          const subject = await orNote(plan, () => subjectOf(crew.name, (count) => crew.get(how, count), most));
+          if (subject !== undefined) subjects.push(subject);
+        }
         if (c !== undefined) subjects.push(await subjectOf(c.name, (count) => c.get(count), most));
-        const measured = await measure(subjects, seconds);
+        const measured = await measure(plan, subjects, seconds);
         const row = rowOf(size, text);
         figures.push(...figuresOf(title, row, measured, goal, size));
         plan.noteRounds(title, measured);

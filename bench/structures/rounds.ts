@@ -2,6 +2,8 @@
 
 import { QuietRounds } from "../quiet.js";
 import { median, ratio } from "../rounds.js";
+import { orNote } from "./crews.js";
+import type { Plan } from "./plan.js";
 
 export interface Subject {
   readonly name: string;
@@ -44,14 +46,16 @@ export class Measured {
   }
 }
 
-/** Measure for so many seconds, at least one round. Below a second nothing is warmed up: nobody looks at such figures. */
-export async function measure(subjects: readonly Subject[], seconds: number): Promise<Measured> {
+/** Measure for so many seconds, at least one round; a peer that fails is noted and left out. Below a second nothing is warmed up: nobody looks at such figures. */
+export async function measure(plan: Plan, subjects: readonly Subject[], seconds: number): Promise<Measured> {
   const values = new Map<string, number[]>(subjects.map(({ name }) => [name, []]));
   const begin = performance.now();
   const round = async (into?: ReadonlyMap<string, number[]>): Promise<void> => {
     for (const { name, measure } of subjects) {
-      const value = await measure();
-      into?.get(name)?.push(value);
+      if (!values.has(name)) continue;
+      const value = await orNote(plan, measure);
+      if (value === undefined) values.delete(name);
+      else into?.get(name)?.push(value);
     }
   };
   for (let i = 0; i < WARM_UP && performance.now() - begin < seconds * 500; i++) await round();

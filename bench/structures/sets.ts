@@ -63,6 +63,7 @@ function measureRow(plan: Plan, { kind, text, goal, writers: numbers }: Wanted, 
         const subjects = [...crews.filter((crew) => may(crew, writers)), ...(c === undefined ? [] : [c])];
         const own = new Map<string, number[]>();
         const measured = await measure(
+          plan,
           subjects.map((subject) => ({
             name: subject.name,
             measure: async () => {

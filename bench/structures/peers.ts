@@ -9,7 +9,7 @@ export const RCULFHASH = "rculfhash (C)";
 /** Those that a JavaScript thread can open, for one thread and many. */
 export const PEERS = [NATIVE, OURS, "lmdb", "sharedmap", "shared-memory-datastructures"] as const;
 /** Ours with every operation under a lock. */
-export const LOCKED = ["shared.map under a mutex"] as const;
+export const LOCKED = ["shared.map under a mutex", "shared.map under a reader-writer lock"] as const;
 
 /** What is known of a peer and would be wrong to leave out beside its figures. */
 export const REMARKS: Readonly<Record<string, string>> = {
@@ -32,6 +32,8 @@ export async function openPeer(name: string, options: OpenOptions): Promise<Held
       return (await import("./peers/shareable-map.js")).openShareableMap(options);
     case "shared.map under a mutex":
       return (await import("./peers/locked.js")).openUnderMutex(options);
+    case "shared.map under a reader-writer lock":
+      return (await import("./peers/locked.js")).openUnderRwLock(options);
     default:
       throw new Error(`no peer is named ${name}`);
   }

@@ -2,6 +2,7 @@
 
 import type { Address } from "../../../src/memory/address.js";
 import { type Heap, RobustMutex } from "../../../src/memory/index.js";
+import { RwLock } from "../../../src/memory/rw-lock.js";
 import type { Key, Value } from "../data.js";
 import type { Held, MapLike, OpenOptions } from "../held.js";
 import { openSharedMap } from "./shared-map.js";
@@ -61,6 +62,19 @@ async function openLocked(options: OpenOptions, lockAt: (heap: Heap, address: Ad
     map: new Locked(held.map, lockAt(heap, lock)),
     handle: held.handle === undefined ? undefined : ({ map: held.handle, lock } satisfies LockedHandle),
   };
+}
+
+/** Under the reader-writer lock of this build. */
+export function openUnderRwLock(options: OpenOptions): Promise<Held> {
+  return openLocked(options, (heap, address) => {
+    const lock = new RwLock(heap.memory, address, heap.slot);
+    return {
+      lockToRead: () => lock.readLock(),
+      unlockRead: () => lock.readUnlock(),
+      lockToWrite: () => lock.writeLock(),
+      unlockWrite: () => lock.writeUnlock(),
+    };
+  });
 }
 
 /** Under the mutex of this build, which survives its owner's death. */

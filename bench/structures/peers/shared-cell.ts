@@ -1,12 +1,22 @@
 /** shared.cell of this build, of a number and of an object. */
 
-import { StandInCell } from "../stand-in.js";
+import { jsonOf, Shared, u32 } from "../../../src/index.js";
 
-export interface Cells<T> {
-  readonly numbers: { get(): number };
-  readonly objects: { get(): T };
+/** What is read of a cell. */
+export interface Readable<T> {
+  get(): T;
 }
 
+export interface Cells<T> {
+  readonly numbers: Readable<number>;
+  readonly objects: Readable<T>;
+}
+
+/** Of this object, and of its number. */
 export function openCells<T extends { readonly limit: number }>(value: T): Cells<T> {
-  return { numbers: new StandInCell(value.limit), objects: new StandInCell(value) };
+  const shared = Shared.create({ bytes: 2 ** 21 });
+  return {
+    numbers: shared.cell("number", u32, { initial: value.limit }),
+    objects: shared.cell("object", jsonOf<T>(), { initial: value }),
+  };
 }

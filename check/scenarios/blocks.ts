@@ -5,12 +5,11 @@ import { IntervalMap } from "../../src/structures/interval-map.js";
 import { utf8 } from "../../src/values/utf8.js";
 import type { Scenario } from "../scenario.js";
 import { MAP_CACHE } from "./bonsai.js";
-import { type Actor, inArena, user, whole } from "./support.js";
+import { type Actor, inArena, placeOf, whole } from "./support.js";
 
 type TextMap = IntervalMap<"u32", string>;
 
-const mapOf = (a: Actor): TextMap =>
-  new IntervalMap({ domain: a.domain, header: user(32), cache: MAP_CACHE, tag: -0x10000, name: "map" }, { bounds: "u32", value: utf8 });
+const mapOf = (a: Actor): TextMap => new IntervalMap(placeOf(a, MAP_CACHE), { bounds: "u32", value: utf8 });
 
 function under(name: string, update: (map: TextMap) => void, key: number, after: string | undefined): Scenario {
   return inArena({

@@ -4,18 +4,16 @@ import assert from "node:assert/strict";
 import { IntervalMap } from "../../src/structures/interval-map.js";
 import { u32 } from "../../src/values/scalars.js";
 import type { Scenario } from "../scenario.js";
-import { type Actor, inArena, user } from "./support.js";
+import { type Actor, inArena, placeOf } from "./support.js";
 
 const SCHEMA = { bounds: "u32", value: u32 } as const;
 /** What the scenarios' maps hold. */
 export type Map = IntervalMap<"u32", number>;
 /** The first cache after kmalloc's. */
 export const MAP_CACHE = 26;
-/** The map's header: zeroed words at the start of a cache line. */
-const HEADER = user(32);
 
 /** The map, opened without the directory. */
-export const mapOf = (a: Actor): Map => new IntervalMap({ domain: a.domain, header: HEADER, cache: MAP_CACHE, tag: -0x10000, name: "map" }, SCHEMA);
+export const mapOf = (a: Actor): Map => new IntervalMap(placeOf(a, MAP_CACHE), SCHEMA);
 
 interface Update {
   readonly name: string;

@@ -6,7 +6,7 @@ import type { Scenario } from "../scenario.js";
 import { type Actor, inArena } from "./support.js";
 
 function open(a: Actor): readonly number[] {
-  const { header, cache, tag } = new Directory(a.domain).open("routes", "schema", 24);
+  const { header, cache, tag } = new Directory(a.domain).open("routes", "schema", { nodeBytes: 24 });
   a.memory.load(header);
   return [header, cache, tag];
 }

@@ -44,7 +44,7 @@ const DEATHS: readonly Death[] = [
     },
     life: (a) => a.domain.flushSync(1),
   },
-  { name: "opening a structure", life: (a) => void new Directory(a.domain).open("routes", "schema", 24) },
+  { name: "opening a structure", life: (a) => void new Directory(a.domain).open("routes", "schema", { nodeBytes: 24 }) },
   { name: "taking and freeing pages", life: (a) => a.heap.freePages(a.heap.allocPages(0 as never)) },
   {
     name: "a detach",
@@ -77,7 +77,7 @@ export const killed: readonly Scenario[] = [
         (a) => {
           kill(a, 0);
           reap(a, 0);
-          new Directory(a.domain).open("routes", "schema", 24);
+          new Directory(a.domain).open("routes", "schema", { nodeBytes: 24 });
           return take(a);
         },
       ],

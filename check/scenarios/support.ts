@@ -19,12 +19,13 @@ import { formatDomain, rcuWords } from "../../src/rcu/flavors/open.js";
 import { DOMAIN_WORDS, DomainWord, domainRoot } from "../../src/rcu/layout.js";
 import { FIRST_SEQUENCE } from "../../src/rcu/sequence.js";
 import { DIRECTORY_WORDS } from "../../src/shared/directory.js";
+import { NO_CACHE, type Place } from "../../src/structures/structure.js";
 import { nameOfWord } from "../names.js";
 import { PassingMemory } from "../passing-memory.js";
 import type { Scenario, Tools } from "../scenario.js";
 import { UndoMemory } from "../undo-memory.js";
 
-const USER_WORDS = 128;
+const USER_WORDS = 256;
 const SIZES = { slots: 4, caches: 32, domains: 2 };
 export const FAN_OUT = 2;
 /** Every scenario's arena has room for a tree. */
@@ -37,6 +38,16 @@ export const LAYOUT: Layout = formatArena(new UndoMemory(WORDS), OPTIONS, [1, 2]
 
 /** A word of the scenario's own. */
 export const user = (word: number): Address => field(LAYOUT.root, RCU_WORDS + DIRECTORY_WORDS + word);
+
+/** Place of a structure that is opened without the directory. */
+export const placeOf = (a: Actor, cache: number = NO_CACHE): Place => ({
+  domain: a.domain,
+  header: user(32),
+  cache,
+  tag: -0x10000,
+  tableTag: -0x30000,
+  name: "structure",
+});
 
 /** Where a domain's statistics stand: how many grace periods there were, and how long they took. */
 const STATISTICS: ReadonlySet<number> = new Set(

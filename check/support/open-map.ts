@@ -7,5 +7,5 @@ import { type BoundsTypes, type IntervalMapSchema, nodeBytes, schemaText } from 
 
 /** Open a map by name in a domain. */
 export function openMap<const B extends keyof BoundsTypes, T, V = T>(domain: Domain, schema: IntervalMapSchema<B, T, V>, name = "map"): IntervalMap<B, T, V> {
-  return new IntervalMap<B, T, V>(new Directory(domain).open(name, schemaText(schema), nodeBytes(schema)), schema);
+  return new IntervalMap<B, T, V>(new Directory(domain).open(name, schemaText(schema), { nodeBytes: nodeBytes(schema) }), schema);
 }

@@ -47,7 +47,8 @@ const classOf: Uint8Array = Uint8Array.from({ length: KMALLOC_MOST_WORDS + 1 }, 
 export const taggedCacheFor = (bytes: number): number => FIRST_TAGGED + (classOf[wordsFor(bytes)] as number);
 
 /** Tag of what a slot's thread has taken and not published: below every other. */
-const unpublishedTag = (slot: number): number => -0x40000000 - slot;
+const unpublishedTag = (slot: number): number => MOST_UNPUBLISHED - slot;
+const MOST_UNPUBLISHED = -0x40000000;
 
 /** Largest block that can be had, in bytes: 4 MiB. */
 export const MAX_KMALLOC_BYTES: number = PAGE_BYTES << MAX_ORDER;
@@ -570,6 +571,16 @@ export class Heap implements ArenaLock, Objects {
       throw new InvalidAddressError(address, "was not taken with this thread's `unpublished` tag, or was published or freed since");
     if (cache === undefined) this.pages.setOwner(page, tag);
     else this.memory.store(cache.sideOf(address), tag);
+  }
+
+  /** Whether a tag says that its slot has not published the block. */
+  isUnpublishedTag(tag: number): boolean {
+    return tag <= MOST_UNPUBLISHED;
+  }
+
+  /** With the arena lock: whether an address, whatever has become of it, is a block that a slot has not published. */
+  isUnpublished(address: Address, slot: number): boolean {
+    return this.#ownedBy(unpublishedTag(slot)).includes(address);
   }
 
   /** With the arena lock: free what a slot's thread had and never published. May be repeated. */

@@ -90,6 +90,9 @@ export type AllocatorName = (typeof ALLOCATORS)[number];
 
 const LIMITS = { slots: 4096, caches: 1024, domains: 16, debugWords: 1024, bytes: 2 ** 32 } as const;
 
+/** Words of the largest arena: every address has fewer bits. */
+export const MOST_WORDS: number = LIMITS.bytes / 4;
+
 /** Geometry of an arena; sizes in words unless the name says otherwise. */
 export interface Layout {
   readonly allocator: AllocatorName;

@@ -163,7 +163,7 @@ export class Limbo {
     if (!(cache ?? this.#objects).isLive(object)) throw this.#objects.doubleFree(object, "retire");
     const bytes = cache === undefined ? this.#objects.usableBytes(object) : cache.objectWords * 4;
     const sheaf = cache === undefined ? NULL : this.#sheafFor(cache);
-    if (cache === undefined || sheaf === NULL) this.#list(segment, object);
+    if (cache === undefined || sheaf === NULL) this.list(segment, object);
     else this.#putIn(segment, sheaf, cache, object);
     return bytes;
   }
@@ -203,7 +203,8 @@ export class Limbo {
     this.#memory.write(open, 0);
   }
 
-  #list(segment: number, object: Address): void {
+  /** Put an object into a segment's list, without a sheaf. @throws DoubleFreeError (code ERR_DOUBLE_RETIRE) when it is not live */
+  list(segment: number, object: Address): void {
     const memory = this.#memory;
     memory.write(field(this.#slot, SlotWord.INTENT_SEGMENT), this.#domain * LIMBO_SEGMENTS + segment);
     memory.write(field(this.#slot, SlotWord.INTENT), object);

@@ -16,10 +16,12 @@ import type { Heap } from "./heap.js";
 import { Header } from "./layout.js";
 import { LIMBO_SEGMENTS, RELEASE_CHUNK } from "./limbo.js";
 import { PageKind } from "./pages.js";
+import { finishNote } from "./publication.js";
 import { markOwnerDied } from "./robust-mutex.js";
 import { ownedBySlot } from "./sheaf.js";
 import {
   debugAddress,
+  END_OF_OWN,
   heldLocks,
   kindOf,
   NAME_WORDS,
@@ -62,6 +64,7 @@ export function drainDead(heap: Heap): void {
 /** Finish or undo what the slot was in the middle of, and put all that is its own back. With the arena lock; may be repeated. */
 export function drainSlot(heap: Heap, index: number): void {
   finishSlot(heap, index);
+  finishNote(heap, index);
   heap.freeUnpublished(index);
   heap.pageListOf(index).drain();
   for (const cache of heap.cacheIndexes()) heap.cache(cache).drain(index);
@@ -137,7 +140,7 @@ export function clearSlot({ memory, layout }: Heap, index: number): void {
 export function freeSlot(heap: Heap, index: number): void {
   const address = slotAddress(heap.layout, index);
   clearSlot(heap, index);
-  heap.memory.fill(field(address, SlotWord.HELD), SlotWord.UNPUBLISHED + 1 - SlotWord.HELD, 0);
+  heap.memory.fill(field(address, SlotWord.HELD), END_OF_OWN - SlotWord.HELD, 0);
   heap.memory.store(address, SlotKind.FREE); // commit
 }
 

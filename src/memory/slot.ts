@@ -17,7 +17,7 @@
  *   LIVENESS          atomic; written only by the slot's thread while LIVE, 0 in a FREE slot
  *   NAME, reader lines   atomic (see rcu/)
  *   PINNED            atomic; written only by the slot's thread (vmalloc/swap.ts)
- *   line 1, limbos, page list, words of caches   private to the slot's thread while LIVE; once the thread is dead, or has
+ *   line 1 but PINNED, limbos, page list, words of caches   private to the slot's thread while LIVE; once the thread is dead, or has
  *                     left, private to whoever holds the arena lock. A thread's death happens before the
  *                     host reports it, and all later owners are ordered by the arena lock.
  */
@@ -42,9 +42,17 @@ export const SlotWord = {
   INTENT_SEGMENT: 41,
   /** 1 when the thread may have blocks that are freed with it (heap.ts, `unpublished`). */
   UNPUBLISHED: 42,
+  /** What the thread is publishing without a lock (publication.ts). */
+  NOTE: 43,
   /** Page of the virtual space that the thread is copying from or to, so that nobody evicts it; 0 for none (vmalloc/swap.ts). */
   PINNED: 56,
 } as const;
+
+/** Offsets in the note of a publication; WORD is 0 while there is none. */
+export const NoteWord = { WORD: 0, TO: 1, BLOCK: 2, VALUE: 3, OLD_BLOCK: 4, OLD_VALUE: 5, COUNTER: 6, COUNT: 7, TAG: 8, DOMAIN: 9 } as const;
+
+/** End of the words from HELD on that are 0 in a FREE slot. */
+export const END_OF_OWN: number = SlotWord.NOTE + NoteWord.DOMAIN + 1;
 
 /** Words of a thread's name. */
 export const NAME_WORDS = 16;

@@ -19,7 +19,7 @@ import { cacheName, descriptorAt } from "../memory/geometry.js";
 import { RobustMutex } from "../memory/robust-mutex.js";
 import type { Domain } from "../rcu/domain.js";
 import { formatDomain, isFormatted, rcuWordsOf, unformatDomain } from "../rcu/flavors/open.js";
-import { HEADER_BYTES, type Place } from "../structures/structure.js";
+import { HEADER_BYTES, NO_CACHE, type Place } from "../structures/structure.js";
 import { utf8 } from "../values/utf8.js";
 import { SchemaError } from "./errors.js";
 
@@ -46,6 +46,7 @@ const LONGEST_NAME = 200;
 /** Tags are negative, so that no address equals one. */
 const blocksTag = (entry: number): number => -0x10000 - entry;
 const entryTag = (entry: number): number => -0x20000 - entry;
+const tableTag = (entry: number): number => -0x30000 - entry;
 
 /** One thread's view of the directory. */
 export class Directory {
@@ -63,12 +64,12 @@ export class Directory {
   /**
    * Find the structure of a name, or make it.
    * @param schema its schema's text
-   * @param nodeBytes size of the objects of its own cache
+   * @param shape bytes of its header, and of the objects of its own cache; 0 when it has none
    * @throws SchemaError, OutOfMemoryError, TooManyCachesError, ContextError (in a section), ClosedError
    */
-  open(name: string, schema: string, nodeBytes: number): Place {
+  open(name: string, schema: string, shape: { readonly nodeBytes: number; readonly headerBytes?: number }): Place {
     return this.#place(
-      this.#entry(name, schema, (entry) => this.#makeStructure(entry, nodeBytes)),
+      this.#entry(name, schema, (entry) => this.#makeStructure(entry, shape.nodeBytes, shape.headerBytes ?? HEADER_BYTES)),
       name,
     );
   }
@@ -141,6 +142,7 @@ export class Directory {
       header: memory.read(this.#word(entry, EntryWord.HEADER)) as Address,
       cache: memory.read(this.#word(entry, EntryWord.CACHE)),
       tag: blocksTag(entry),
+      tableTag: tableTag(entry),
       name,
     };
   }
@@ -154,7 +156,7 @@ export class Directory {
     memory.write(this.#word(entry, EntryWord.HEADER), 0);
     memory.store(this.#word(entry, EntryWord.STATE), EntryState.MAKING);
     try {
-      const text = `${name}\n${schema}`;
+      const text = utf8.prepare(`${name}\n${schema}`);
       const block = this.#take(entry, utf8.bytes(text));
       utf8.write(memory, block, text);
       memory.write(this.#word(entry, EntryWord.TEXT), block);
@@ -166,12 +168,12 @@ export class Directory {
     }
   }
 
-  #makeStructure(entry: number, nodeBytes: number): void {
+  #makeStructure(entry: number, nodeBytes: number, headerBytes: number): void {
     const { memory } = this.#domain.arena;
-    const header = this.#take(entry, HEADER_BYTES);
-    memory.fill(header, HEADER_BYTES / 4, 0);
+    const header = this.#take(entry, headerBytes);
+    memory.fill(header, headerBytes / 4, 0);
     memory.write(this.#word(entry, EntryWord.HEADER), header);
-    memory.write(this.#word(entry, EntryWord.CACHE), this.#cacheFor(entry, nodeBytes));
+    memory.write(this.#word(entry, EntryWord.CACHE), nodeBytes === 0 ? NO_CACHE : this.#cacheFor(entry, nodeBytes));
   }
 
   #makePhaseDomain(entry: number): void {

@@ -26,6 +26,9 @@ import { ORIGIN_WORDS } from "../rcu/section-origin.js";
 import { FIRST_SEQUENCE } from "../rcu/sequence.js";
 import type { DomainStats } from "../rcu/stats.js";
 import { IntervalMap } from "../structures/interval-map.js";
+import { SharedMap } from "../structures/map/map.js";
+import { checkMapSchema, type MapSchema, mapSchemaText } from "../structures/map/schema.js";
+import { headerBytes } from "../structures/map/words.js";
 import { type BoundsName, checkSchema, type IntervalMapSchema, nodeBytes, schemaText } from "../structures/schema.js";
 import { DIRECTORY_WORDS, Directory } from "./directory.js";
 import { HandleError } from "./errors.js";
@@ -199,7 +202,22 @@ export class Shared {
    */
   intervalMap<const B extends BoundsName, T, V = T>(name: string, schema: IntervalMapSchema<B, T, V>): IntervalMap<B, T, V> {
     checkSchema(schema);
-    return this.#structure(name, schemaText(schema), () => new IntervalMap<B, T, V>(this.#directory.open(name, schemaText(schema), nodeBytes(schema)), schema));
+    return this.#structure(
+      name,
+      schemaText(schema),
+      () => new IntervalMap<B, T, V>(this.#directory.open(name, schemaText(schema), { nodeBytes: nodeBytes(schema) }), schema),
+    );
+  }
+
+  /**
+   * Open the map of this name, or make it. The same schema in every thread.
+   * @throws SchemaError, OutOfMemoryError, ClosedError; QuiesceError (ERR_SCHEMA), InvalidSizeError
+   */
+  map<K, T, V = T>(name: string, schema: MapSchema<K, T, V>): SharedMap<K, T, V> {
+    checkMapSchema(schema);
+    const text = mapSchemaText(schema);
+    const shape = { nodeBytes: 0, headerBytes: headerBytes(this.domain.arena.layout.slots) };
+    return this.#structure(name, text, () => new SharedMap<K, T, V>(this.#directory.open(name, text, shape), schema));
   }
 
   /**

@@ -30,7 +30,7 @@ import { QuiesceError } from "../memory/errors.js";
 import type { Memory } from "../memory/memory.js";
 import { RobustMutex } from "../memory/robust-mutex.js";
 import type { Domain } from "../rcu/domain.js";
-import { type Codec, copyingView, type View } from "../values/codec.js";
+import { type CodecBase, copyingView, type View } from "../values/codec.js";
 import { Bonsai, LEFT, RIGHT, type Side } from "./bonsai.js";
 import { type NodeOffsets, nodeOffsets } from "./bounds.js";
 import { Entry, type EntryView } from "./entry-view.js";
@@ -44,12 +44,13 @@ const HeaderWord = { ROOT: 0, LOCK: 16, SIZE: 32 } as const;
 if (HeaderWord.SIZE * 4 >= HEADER_BYTES) throw new Error("the header is too small");
 
 /** A piece of the run that an update puts in: a range, and where its value comes from. */
-interface Piece<T> {
+interface Piece {
   lo: unknown;
   hi: unknown;
   /** The node whose value it keeps, or NULL for the new value. */
   from: Address;
-  value: T | undefined;
+  /** Prepared by the codec. */
+  value: unknown;
 }
 
 /** Ranges of keys with values. B names the bounds, T is the type of values, V what a view shows of one. */
@@ -60,7 +61,8 @@ export class IntervalMap<B extends BoundsName, T, V = T> {
   readonly #place: Place;
   readonly #bounds: AnyBounds;
   readonly #offsets: NodeOffsets;
-  readonly #codec: Codec<T, V>;
+  readonly #codec: CodecBase<T>;
+  readonly #newValueView: () => View<V>;
   readonly #root: Address;
   readonly #sizeWord: Address;
   readonly #lock: RobustMutex;
@@ -81,7 +83,9 @@ export class IntervalMap<B extends BoundsName, T, V = T> {
     this.#place = place;
     this.#bounds = boundsOf[schema.bounds];
     this.#offsets = nodeOffsets(this.#bounds.words);
-    this.#codec = schema.value;
+    const { value } = schema;
+    this.#codec = value;
+    this.#newValueView = () => (value.words === undefined ? (copyingView(value) as View<unknown> as View<V>) : value.view());
     this.#root = field(header, HeaderWord.ROOT);
     this.#sizeWord = field(header, HeaderWord.SIZE);
     this.#lock = new RobustMutex(memory, field(header, HeaderWord.LOCK), heap.slot);
@@ -149,9 +153,7 @@ export class IntervalMap<B extends BoundsName, T, V = T> {
   }
 
   #newView(): Entry<V> {
-    const codec = this.#codec;
-    const value: View<V> = codec.words === undefined ? (copyingView(codec) as View<unknown> as View<V>) : codec.view();
-    const view = new Entry(this.#memory, this.#bounds, this.#offsets, codec.words === undefined, value);
+    const view = new Entry(this.#memory, this.#bounds, this.#offsets, this.#codec.words === undefined, this.#newValueView());
     this.#views.push(view);
     return view;
   }
@@ -231,12 +233,12 @@ export class IntervalMap<B extends BoundsName, T, V = T> {
 
   /**
    * Give all keys from `lo` to `hi` a value.
-   * @throws KeyError (ERR_KEY, ERR_RANGE), ValueError, OutOfMemoryError, LockTimeoutError, ContextError (in a section), ClosedError
+   * @throws KeyError (ERR_KEY, ERR_RANGE), ValueError (and what a codec of your own throws), OutOfMemoryError, LockTimeoutError, ContextError (in a section), ClosedError
    */
   set(lo: GivenKey<B>, hi: GivenKey<B>, value: T): void {
     const range = this.#range(lo, hi);
-    this.#codec.check(value);
-    this.#underLock("set()", () => this.#change(range.lo, range.hi, { lo: range.lo, hi: range.hi, from: NULL, value }));
+    const prepared = this.#codec.prepare(value);
+    this.#underLock("set()", () => this.#change(range.lo, range.hi, { lo: range.lo, hi: range.hi, from: NULL, value: prepared }));
   }
 
   /**
@@ -262,11 +264,10 @@ export class IntervalMap<B extends BoundsName, T, V = T> {
    * @throws as `set`; the map then holds what it held
    */
   load(rows: Iterable<readonly [lo: GivenKey<B>, hi: GivenKey<B>, value: T]>): void {
-    const list = new RangeList<unknown, T>(this.#bounds, this.#codec.same);
+    const list = new RangeList<unknown, unknown>(this.#bounds, this.#codec.same);
     for (const [lo, hi, value] of rows) {
       const range = this.#range(lo, hi);
-      this.#codec.check(value);
-      list.add(range.lo, range.hi, this.#codec.copy(value)); // the caller may go on using its object
+      list.add(range.lo, range.hi, this.#codec.prepare(value));
     }
     this.#underLock("load()", () => this.#replaceAll(list.ranges));
   }
@@ -277,16 +278,16 @@ export class IntervalMap<B extends BoundsName, T, V = T> {
       const ranges = Array.from(this.#tree.nodes(), (node) => ({
         lo: this.#lo(node),
         hi: this.#hi(node),
-        value: this.#codec.read(this.#memory, this.#valueOf(node)),
+        value: this.#codec.stored(this.#memory, this.#valueOf(node)),
       }));
       this.#replaceAll(ranges);
     });
   }
 
-  #replaceAll(ranges: readonly Range<unknown, T>[]): void {
+  #replaceAll(ranges: readonly Range<unknown, unknown>[]): void {
     const tree = this.#tree;
     const root = tree.build(ranges.length, (index) => {
-      const { lo, hi, value } = ranges[index] as Range<unknown, T>;
+      const { lo, hi, value } = ranges[index] as Range<unknown, unknown>;
       const node = tree.allocate();
       try {
         this.#fillNode(node, { lo, hi, from: NULL, value }, false);
@@ -343,44 +344,44 @@ export class IntervalMap<B extends BoundsName, T, V = T> {
     return found;
   }
 
-  #change(lo: unknown, hi: unknown, piece: Piece<T> | undefined): boolean {
+  #change(lo: unknown, hi: unknown, piece: Piece | undefined): boolean {
     const bounds = this.#bounds;
     const memory = this.#memory;
     const reaches = (node: Address, key: unknown): boolean => node !== NULL && bounds.compare(memory, field(node, this.#offsets.hi), key) >= 0;
-    const same = (node: Address): boolean => piece !== undefined && this.#codec.equals(memory, this.#valueOf(node), piece.value as T);
+    const same = (node: Address): boolean => piece !== undefined && this.#codec.equals(memory, this.#valueOf(node), piece.value);
 
     // The run that changes: from the range that has `lo` (or, joined to it, the one before) to the one that has `hi` (or the one after).
     let from = lo;
     let to = hi;
     const first = this.#floor(lo);
     const last = this.#floor(hi);
-    const pieces: Piece<T>[] = piece === undefined ? [] : [piece];
+    const pieces: Piece[] = piece === undefined ? [] : [piece];
     const overlapsAny = reaches(last, lo);
 
     if (reaches(first, hi) && same(first)) return true; // all of it has the value already
     const beforeLo = bounds.before(lo);
     if (beforeLo !== undefined && reaches(first, lo) && bounds.compareKeys(this.#lo(first), lo) < 0) {
       from = this.#lo(first);
-      if (same(first)) (piece as Piece<T>).lo = from;
+      if (same(first)) (piece as Piece).lo = from;
       else pieces.unshift({ lo: from, hi: beforeLo, from: first, value: undefined });
     } else if (beforeLo !== undefined) {
       const previous = bounds.find(memory, this.#root, beforeLo);
       if (previous !== NULL && same(previous)) {
         from = this.#lo(previous);
-        (piece as Piece<T>).lo = from;
+        (piece as Piece).lo = from;
       }
     }
 
     const afterHi = bounds.after(hi);
     if (afterHi !== undefined && reaches(last, afterHi)) {
       to = this.#hi(last);
-      if (same(last)) (piece as Piece<T>).hi = to;
+      if (same(last)) (piece as Piece).hi = to;
       else pieces.push({ lo: afterHi, hi: to, from: last, value: undefined });
     } else if (afterHi !== undefined) {
       const next = bounds.find(memory, this.#root, afterHi);
       if (next !== NULL && same(next)) {
         to = this.#hi(next);
-        (piece as Piece<T>).hi = to;
+        (piece as Piece).hi = to;
       }
     }
     if (piece === undefined && !overlapsAny) return false;
@@ -392,7 +393,7 @@ export class IntervalMap<B extends BoundsName, T, V = T> {
   }
 
   /** Put `pieces` in the place of all entries from `from` to `to`, whose bounds are those of entries or of pieces. */
-  #replaceRun(from: unknown, to: unknown, pieces: readonly Piece<T>[]): void {
+  #replaceRun(from: unknown, to: unknown, pieces: readonly Piece[]): void {
     const tree = this.#tree;
     const bounds = this.#bounds;
     const memory = this.#memory;
@@ -436,27 +437,27 @@ export class IntervalMap<B extends BoundsName, T, V = T> {
     this.#dropped.length = 0;
   }
 
-  #makeNode(piece: Piece<T>, earlier: readonly Piece<T>[]): Address {
+  #makeNode(piece: Piece, earlier: readonly Piece[]): Address {
     const node = this.#tree.create();
     // A range that is split leaves its block to the first part; the second gets a copy.
     this.#fillNode(node, piece, piece.from !== NULL && !earlier.some(({ from }) => from === piece.from));
     return node;
   }
 
-  #fillNode(node: Address, { lo, hi, from, value }: Piece<T>, keepsBlock: boolean): void {
+  #fillNode(node: Address, { lo, hi, from, value }: Piece, keepsBlock: boolean): void {
     const memory = this.#memory;
     const codec = this.#codec;
     this.#bounds.write(memory, node, lo);
     this.#bounds.write(memory, field(node, this.#offsets.hi), hi);
     const word = field(node, this.#offsets.value);
     if (codec.words !== undefined) {
-      if (from === NULL) codec.write(memory, word, value as T);
+      if (from === NULL) codec.write(memory, word, value);
       else memory.copy(word, field(from, this.#offsets.value), codec.words);
     } else if (keepsBlock) memory.write(word, this.#valueOf(from));
-    else memory.write(word, this.#makeBlock(from === NULL ? (value as T) : codec.read(memory, this.#valueOf(from))));
+    else memory.write(word, this.#makeBlock(from === NULL ? value : codec.stored(memory, this.#valueOf(from))));
   }
 
-  #makeBlock(value: T): Address {
+  #makeBlock(value: unknown): Address {
     const codec = this.#codec;
     if (codec.words !== undefined) return NULL;
     const bytes = codec.bytes(value);
@@ -467,7 +468,7 @@ export class IntervalMap<B extends BoundsName, T, V = T> {
   }
 
   /** Blocks of dropped entries that no piece goes on using. */
-  #blocksToRetire(pieces: readonly Piece<T>[]): Address[] {
+  #blocksToRetire(pieces: readonly Piece[]): Address[] {
     if (this.#codec.words !== undefined) return [];
     return this.#dropped.filter((node) => !pieces.some(({ from }) => from === node)).map((node) => this.#valueOf(node));
   }
@@ -533,7 +534,7 @@ export class IntervalMap<B extends BoundsName, T, V = T> {
       if (before !== NULL) {
         const gap = bounds.compareKeys(this.#lo(node), this.#hi(before));
         if (gap <= 0) say(`node ${node} overlaps the one before it`);
-        const value = this.#codec.read(this.#memory, this.#valueOf(node));
+        const value = this.#codec.stored(this.#memory, this.#valueOf(node));
         const touches = bounds.compareKeys(bounds.after(this.#hi(before)), this.#lo(node)) === 0;
         if (touches && this.#codec.equals(this.#memory, this.#valueOf(before), value)) say(`node ${node} touches one of equal value and was not joined to it`);
       }

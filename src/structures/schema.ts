@@ -1,7 +1,7 @@
 /** What an interval map is of: its bounds and its values, the same in every thread that opens it. */
 
 import { QuiesceError } from "../memory/errors.js";
-import type { Codec } from "../values/codec.js";
+import { type Codec, isCodec } from "../values/codec.js";
 import { show } from "../values/errors.js";
 import { type Bounds, nodeOffsets, u32Bounds, u128Bounds } from "./bounds.js";
 
@@ -35,7 +35,7 @@ export interface IntervalMapSchema<B extends BoundsName, T, V> {
  * @throws QuiesceError (ERR_SCHEMA)
  */
 export function checkSchema<B extends BoundsName, T, V>(schema: IntervalMapSchema<B, T, V>): void {
-  if (!Object.hasOwn(boundsOf, schema?.bounds) || typeof schema.value?.name !== "string" || typeof schema.value.read !== "function") {
+  if (!Object.hasOwn(boundsOf, schema?.bounds) || !isCodec(schema.value)) {
     throw new QuiesceError(
       "ERR_SCHEMA",
       `the schema of an interval map is { bounds: "u32" or "u128", value: a codec such as u16 }; got bounds ${show(schema?.bounds)}, value ${show(schema?.value)}.`,

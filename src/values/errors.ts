@@ -13,5 +13,6 @@ export class ValueError extends QuiesceError {
 export function show(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value);
   if (typeof value === "bigint") return `${value}n`;
+  if (typeof value === "function") return value.name === "" ? "a function" : `the function ${value.name}`;
   return typeof value === "object" && value !== null ? (value.constructor?.name ?? "an object") : String(value);
 }

@@ -1,19 +1,19 @@
 /** Structs: named fields of fixed size, one after the other. */
 
-import { type Address, field, NULL } from "../memory/address.js";
+import { type Address, field, NULL, WORD_BYTES } from "../memory/address.js";
 import { QuiesceError } from "../memory/errors.js";
 import type { Memory } from "../memory/memory.js";
 import type { FixedCodec, View } from "./codec.js";
 import { show, ValueError } from "./errors.js";
 
-/** Codecs by the name of their field. */
-export type Fields = Readonly<Record<string, FixedCodec<number>>>;
+/** Codecs by the name of their field: any fixed one, structs among them. */
+export type Fields = Readonly<Record<string, FixedCodec<unknown, unknown>>>;
 
 /** The object that a struct's fields make. */
-export type StructOf<F extends Fields> = { [K in keyof F]: F[K] extends FixedCodec<infer T> ? T : never };
+export type StructOf<F extends Fields> = { -readonly [K in keyof F]: F[K] extends FixedCodec<infer T, infer _V> ? T : never };
 
 /** A struct seen in place: its getters read shared memory. Only inside the callback it was given to. */
-export type StructView<F extends Fields> = Readonly<StructOf<F>>;
+export type StructView<F extends Fields> = { readonly [K in keyof F]: F[K] extends FixedCodec<infer _T, infer V> ? V : never };
 
 /** A codec for structs; knows where each field stands. */
 export interface StructCodec<F extends Fields> extends FixedCodec<StructOf<F>, StructView<F>> {
@@ -39,17 +39,30 @@ export function offsetOf<F extends Fields>(codec: StructCodec<F>, name: keyof F 
   return offset;
 }
 
-/** A window on a struct, with a getter of its own for each field, so that it can be spread and printed as an object is. */
-function windowOn<F extends Fields>(fields: readonly { name: string; codec: FixedCodec<number>; offset: number }[]): View<StructView<F>> {
+/** A field, and its words before it. */
+interface Part {
+  readonly name: string;
+  readonly codec: FixedCodec<unknown, unknown>;
+  readonly offset: number;
+}
+
+/**
+ * A window on a struct, with a getter of its own for each field, so that it can be spread and printed as an object is. A struct in it has a window
+ * of its own, which goes where this one goes.
+ */
+function windowOn<F extends Fields>(parts: readonly Part[]): View<StructView<F>> {
   let memory: Memory | undefined;
   let address: Address = NULL;
-  const window = {};
-  for (const { name, codec, offset } of fields) {
-    Object.defineProperty(window, name, {
+  const shown = {};
+  const views = parts.map(({ codec, offset }) => ({ view: codec.view(), offset, isWindow: "offsets" in codec }));
+  const inner = views.filter(({ isWindow }) => isWindow);
+  for (const [i, { name }] of parts.entries()) {
+    const { view, offset } = views[i] as (typeof views)[number];
+    Object.defineProperty(shown, name, {
       enumerable: true,
       get() {
         if (memory === undefined) throw new QuiesceError("ERR_VIEW_ENDED", "this view was used after its callback had ended; copy what you need inside it.");
-        return codec.read(memory, field(address, offset));
+        return view.at(memory, field(address, offset));
       },
     });
   }
@@ -57,10 +70,12 @@ function windowOn<F extends Fields>(fields: readonly { name: string; codec: Fixe
     at(inMemory, atAddress) {
       memory = inMemory;
       address = atAddress;
-      return window as StructView<F>;
+      for (const { view, offset } of inner) view.at(inMemory, field(atAddress, offset));
+      return shown as StructView<F>;
     },
     end() {
       memory = undefined;
+      for (const { view } of inner) view.end();
     },
   };
 }
@@ -71,8 +86,13 @@ function windowOn<F extends Fields>(fields: readonly { name: string; codec: Fixe
  */
 export function struct<const F extends Fields>(fields: F): StructCodec<F> {
   let words = 0;
-  const parts = Object.entries(fields).map(([name, codec]) => {
-    if (codec?.words === undefined) throw new QuiesceError("ERR_SCHEMA", `field ${name} of a struct must be of fixed size (u16, u32, i32, rcuHead).`);
+  const parts = Object.entries(fields).map(([name, codec]): Part => {
+    if (codec?.words === undefined) {
+      throw new QuiesceError(
+        "ERR_SCHEMA",
+        `field ${name} of a struct must be of fixed size (u8, u16, u32, i32, f64, bool, a struct, rcuHead); got ${show(codec?.name)}.`,
+      );
+    }
     // Names stand in the schema's text, which must tell schemas apart.
     if (!/^[A-Za-z_$][\w$]*$/.test(name) || name === "__proto__") {
       throw new QuiesceError("ERR_SCHEMA", `a struct's field is called by an identifier; got ${JSON.stringify(name)}.`);
@@ -82,36 +102,49 @@ export function struct<const F extends Fields>(fields: F): StructCodec<F> {
     return part;
   });
   if (parts.length === 0) throw new QuiesceError("ERR_SCHEMA", "a struct needs at least one field.");
-  type Value = StructOf<F> & Record<string, number>;
+  type Value = StructOf<F>;
+  const prepare = (value: Value): Value => {
+    if (typeof value !== "object" || value === null) {
+      throw new ValueError("ERR_VALUE_TYPE", `a struct is an object with the fields ${parts.map((part) => part.name).join(", ")}; got ${show(value)}.`);
+    }
+    const prepared: Record<string, unknown> = {};
+    for (const { name, codec } of parts) {
+      try {
+        prepared[name] = codec.prepare(value[name as keyof F]);
+      } catch (error) {
+        if (error instanceof ValueError) throw new ValueError(error.code as "ERR_VALUE_TYPE", `field ${name}: ${error.message}`);
+        throw error;
+      }
+    }
+    return prepared as Value;
+  };
+  const read = (memory: Memory, address: Address): Value => {
+    const value: Record<string, unknown> = {};
+    for (const { name, codec, offset } of parts) value[name] = codec.read(memory, field(address, offset));
+    return value as Value;
+  };
   return {
     name: `struct{${parts.map(({ name, codec }) => `${name}:${codec.name}`).join(",")}}`,
     words,
     offsets: Object.fromEntries(parts.map(({ name, offset }) => [name, offset])) as Record<keyof F, number>,
     check(value) {
-      if (typeof value !== "object" || value === null) {
-        throw new ValueError("ERR_VALUE_TYPE", `a struct is an object with the fields ${parts.map((part) => part.name).join(", ")}; got ${show(value)}.`);
-      }
-      for (const { name, codec } of parts) {
-        try {
-          codec.check((value as Value)[name] as number);
-        } catch (error) {
-          if (error instanceof ValueError) throw new ValueError(error.code as "ERR_VALUE_TYPE", `field ${name}: ${error.message}`);
-          throw error;
-        }
-      }
+      prepare(value);
     },
+    prepare,
+    bytes: () => words * WORD_BYTES,
     write(memory, address, value) {
-      for (const { name, codec, offset } of parts) codec.write(memory, field(address, offset), (value as Value)[name] as number);
+      for (const { name, codec, offset } of parts) codec.write(memory, field(address, offset), value[name as keyof F]);
     },
-    read(memory, address) {
-      const value: Record<string, number> = {};
-      for (const { name, codec, offset } of parts) value[name] = codec.read(memory, field(address, offset));
-      return value as StructOf<F>;
+    read,
+    stored: read,
+    equals: (memory, address, value) => parts.every(({ name, codec, offset }) => codec.equals(memory, field(address, offset), value[name as keyof F])),
+    same: (a, b) => parts.every(({ name, codec }) => codec.same(a[name as keyof F], b[name as keyof F])),
+    copy: (value) => Object.fromEntries(parts.map(({ name, codec }) => [name, codec.copy(value[name as keyof F])])) as Value,
+    freeze(value) {
+      for (const { name, codec } of parts) codec.freeze(value[name as keyof F]);
+      return Object.freeze(value);
     },
-    equals: (memory, address, value) =>
-      parts.every(({ name, codec, offset }) => codec.equals(memory, field(address, offset), (value as Value)[name] as number)),
-    copy: (value) => Object.fromEntries(parts.map(({ name }) => [name, (value as Value)[name]])) as StructOf<F>,
-    same: (a, b) => parts.every(({ name, codec }) => codec.same((a as Value)[name] as number, (b as Value)[name] as number)),
+    canFreeze: parts.every(({ codec }) => codec.canFreeze),
     view: () => windowOn<F>(parts),
   };
 }

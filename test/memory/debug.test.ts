@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ownLimbo, retireInto } from "../../check/support/limbo.js";
 import { randomOf, seedOf } from "../../check/support/seed.js";
-import { type Address, field, NULL, type Order, PAGE_BYTES } from "../../src/memory/address.js";
+import { type Address, field, NULL, type Order, PAGE_BYTES, PAGE_WORDS } from "../../src/memory/address.js";
 import type { Arena } from "../../src/memory/arena.js";
 import { DoubleFreeError, InvalidAddressError, WrongCacheError, WrongSizeError } from "../../src/memory/errors.js";
 import type { MemoryFault, MemoryReport } from "../../src/memory/memory-report.js";
@@ -457,9 +457,10 @@ test("random damage beside live objects and in freed ones: each is found, and sa
     for (const { object, bytes } of live) {
       const isObject = bytes <= 8192;
       if (random(5) === 0 && isObject) damage("red-zone-left", object, -1 - random(4));
-      // Of whole pages that were asked for nothing is left to watch.
-      if (random(5) === 0 && heap.debug?.historyOf(object) !== undefined && (isObject || Math.log2(bytes / PAGE_BYTES) % 1 !== 0)) {
-        damage("red-zone-right", object, Math.max(1, Math.ceil(bytes / 4)) + random(isObject ? 4 : 1));
+      const words = Math.max(1, Math.ceil(bytes / 4));
+      // Of a block of pages that was asked for whole, to the last word (zones begin at words), nothing is left to watch.
+      if (random(5) === 0 && heap.debug?.historyOf(object) !== undefined && (isObject || Math.log2(words / PAGE_WORDS) % 1 !== 0)) {
+        damage("red-zone-right", object, words + random(isObject ? 4 : 1));
       }
     }
     for (const { object, bytes } of freed) if (random(5) === 0) damage("write-after-free", object, random(Math.max(1, Math.ceil(bytes / 4))));

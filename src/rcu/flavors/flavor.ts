@@ -20,6 +20,11 @@ export type ReadIndex = number & { readonly [brand]: "read index" };
 export interface Reader {
   /** Sections open in this thread. */
   readonly nesting: number;
+  /**
+   * Changes whenever what this thread has read may have been given back since: while it stays the same, and inside a section, an address that was found
+   * linked is still that of the same block.
+   */
+  readonly epoch: number;
   /** Whether the code that runs now is in a section that cannot be suspended. */
   readonly inSynchronousSection: boolean;
   /** Begin a section that runs no foreign code and ends before the caller returns: what structures use. */

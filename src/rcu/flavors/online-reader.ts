@@ -36,6 +36,8 @@ const OPERATIONS = 32;
 /** The read side of one thread. */
 export abstract class OnlineReader implements Reader {
   protected readonly site: Site;
+  /** Goes up with each recording of GP_SEQ: until then no grace period that began since the last can be over. */
+  epoch = 0;
   /** SEEN, without asking shared memory; 0 when offline. */
   protected seen = 0;
   readonly #memory: Memory;
@@ -165,6 +167,7 @@ export abstract class OnlineReader implements Reader {
       memory.store(this.#seenWord, sequence);
     }
     this.seen = sequence;
+    this.epoch++;
     if (again) this.moved(); // somebody may have found the older one, and be waiting for it to move on
   }
 

@@ -57,6 +57,8 @@ export class PhaseReader implements Reader {
   /** The counters, without asking shared memory. */
   readonly #locks = new Int32Array(2);
   readonly #unlocks = new Int32Array(2);
+  /** Goes up with each section that is counted: it may have been in none just before. */
+  epoch = 0;
   /** Plus the phase that the section counts in, it is the section's index. */
   readonly #index: number = nextIndex();
   /** Synchronous sections open; only the outermost is counted, in `#phase`. */
@@ -154,6 +156,7 @@ export class PhaseReader implements Reader {
 
   /** Count one section in the phase that is current, or just was. */
   #count(): 0 | 1 {
+    this.epoch++;
     if (this.#closed) this.mustBeOpen();
     const phase = this.#memory.load(this.#sequence) & 1 ? 1 : 0;
     // Held up here, this thread counts in a phase that drains; grace periods see both phases empty for that.

@@ -1,0 +1,69 @@
+/**
+ * Values as this thread has decoded them: as long as an entry is the same, it is decoded once.
+ *
+ * An entry's state is named by its hash and its version (bucket.ts), so nothing shared is looked at but these. A table of four ways, in this thread's own
+ * memory: a value stands in one of the four places from where its hash points to, and the oldest of them gives way.
+ *
+ * Law table: this file owns no shared word.
+ */
+
+const WAYS = 4;
+const LEAST = 256;
+
+/** Decoded values of one map. */
+export class Decoded<T> {
+  readonly #most: number;
+  #mask = LEAST - 1;
+  /** Hash and version of each place; version 0 is of none. */
+  #names = new Int32Array(2 * LEAST);
+  #values: (T | undefined)[] = new Array(LEAST).fill(undefined);
+  #filled = 0;
+  #turn = 0;
+
+  /** @param most values that are kept */
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  /** The value of a state, undefined when it is not known. */
+  get(hash: number, version: number): T | undefined {
+    const names = this.#names;
+    const first = hash & this.#mask & -WAYS;
+    for (let place = first; place < first + WAYS; place++) {
+      if (names[2 * place] === hash && names[2 * place + 1] === (version | 0)) return this.#values[place];
+    }
+    return undefined;
+  }
+
+  set(hash: number, version: number, value: T): void {
+    if (2 * this.#filled > this.#mask && this.#mask + 1 < this.#most) this.#grow();
+    const first = hash & this.#mask & -WAYS;
+    let at = first + (this.#turn++ & (WAYS - 1));
+    for (let place = first; place < first + WAYS; place++) {
+      const isFree = this.#names[2 * place + 1] === 0;
+      // A newer state takes the place of an older one of the same entry.
+      if (isFree || this.#names[2 * place] === hash) {
+        at = place;
+        break;
+      }
+    }
+    if (this.#names[2 * at + 1] === 0) this.#filled++;
+    this.#names[2 * at] = hash;
+    this.#names[2 * at + 1] = version | 0;
+    this.#values[at] = value;
+  }
+
+  #grow(): void {
+    const names = this.#names;
+    const values = this.#values;
+    const size = 2 * (this.#mask + 1);
+    this.#mask = size - 1;
+    this.#names = new Int32Array(2 * size);
+    this.#values = new Array(size).fill(undefined);
+    this.#filled = 0;
+    for (const [place, value] of values.entries()) {
+      const version = names[2 * place + 1] as number;
+      if (version !== 0) this.set(names[2 * place] as number, version, value as T);
+    }
+  }
+}

@@ -1,0 +1,206 @@
+/**
+ * Changing entries of a map: every update of one key, whatever its condition, is one attempt after the other of the same kind.
+ *
+ *   find the bucket (and move it, if it is to be) -> may it be changed so? -> a copy of its block, changed -> compareExchange -> retire what it replaced
+ *
+ * Law table: words.ts, bucket.ts. A block and a value's block are private until the compareExchange that publishes them (memory/publication.ts).
+ *
+ * Guarantees
+ *   A  an update takes effect at one instant, the compareExchange, or not at all.
+ *   B  no update waits for another; but one that finds the map held (clear, snapshot, repair) waits for whoever holds it.
+ *   C  of a writer that dies anywhere in it nothing is lost: its update took place or did not, the count is right, and all blocks are somebody's.
+ */
+
+import { type Address, NULL } from "../../memory/address.js";
+import type { Heap } from "../../memory/heap.js";
+import type { Memory } from "../../memory/memory.js";
+import type { Publication } from "../../memory/publication.js";
+import type { Domain } from "../../rcu/domain.js";
+import type { CodecBase } from "../../values/codec.js";
+import type { Place } from "../structure.js";
+import { type Buckets, nextVersion } from "./bucket.js";
+import type { Found, Tables } from "./tables.js";
+import { countOf } from "./words.js";
+
+/** What an update is to do to the entry of the parsed key. */
+export interface Update {
+  /** The prepared value that it gets; undefined: it goes. */
+  readonly value: unknown;
+  /** The version it must have, 0 for no entry; undefined: whatever it has. */
+  readonly expected: number | undefined;
+  /** When it expires, as Clock.now counts. */
+  readonly expires: number;
+  /** Whether an entry that has expired is as good as none. */
+  readonly isSweep: boolean;
+}
+
+type Outcome = Exclude<Found, "open"> | "done" | "refused";
+
+/** One thread's updates of one map. */
+export class Entries {
+  readonly #memory: Memory;
+  readonly #heap: Heap;
+  readonly #domain: Domain;
+  readonly #publication: Publication;
+  readonly #buckets: Buckets<unknown>;
+  readonly #tables: Tables;
+  readonly #codec: CodecBase<unknown>;
+  readonly #count: Address;
+  readonly #hasExpired: (entry: Address) => boolean;
+  readonly #mend: () => void;
+  /** A block that could not be had in the section, and was got outside of it. */
+  #spare: Address = NULL;
+  #spareBytes = 0;
+  /** Version of the entry that the last update put in; by how many entries there are more. */
+  version = 0;
+  added = 0;
+
+  constructor(
+    place: Place,
+    publication: Publication,
+    buckets: Buckets<unknown>,
+    tables: Tables,
+    codec: CodecBase<unknown>,
+    hasExpired: (entry: Address) => boolean,
+    mend: () => void,
+  ) {
+    const { domain, header } = place;
+    this.#memory = domain.arena.memory;
+    this.#heap = domain.arena.heap;
+    this.#domain = domain;
+    this.#publication = publication;
+    this.#buckets = buckets;
+    this.#tables = tables;
+    this.#codec = codec;
+    this.#count = countOf(header, this.#heap.slot.index);
+    this.#hasExpired = hasExpired;
+    this.#mend = mend;
+  }
+
+  /**
+   * Update the entry of the parsed key.
+   * @returns whether it was done; `version` and `added` then say more
+   * @throws OutOfMemoryError, LockTimeoutError; nothing has changed then
+   */
+  update(hash: number, update: Update): boolean {
+    const block = this.#valueBlock(update);
+    let outcome: Outcome = "refused";
+    try {
+      while ((outcome = this.#try(hash, update, block)) === "held" || outcome === "no memory") {
+        if (outcome === "held") this.#waitForHolder();
+        else this.#getSpare(update);
+      }
+    } finally {
+      if (outcome !== "done" && block !== NULL) this.#heap.kfree(block);
+      this.#dropSpare();
+    }
+    if (this.#tables.needsRepair) this.#waitForHolder();
+    return outcome === "done";
+  }
+
+  #valueBlock({ value }: Update): Address {
+    const codec = this.#codec;
+    if (value === undefined || codec.words !== undefined) return NULL;
+    const bytes = codec.bytes(value);
+    const block = this.#domain.allocate(bytes, () => this.#publication.take(bytes));
+    codec.write(this.#memory, block, value);
+    return block;
+  }
+
+  #try(hash: number, update: Update, block: Address): Outcome {
+    const { reader } = this.#domain;
+    const nesting = reader.begin();
+    try {
+      // What goes gives back more than it takes.
+      return update.value === undefined ? this.#heap.withReserve(() => this.#attempt(hash, update, block)) : this.#attempt(hash, update, block);
+    } finally {
+      reader.endTo(nesting);
+    }
+  }
+
+  #attempt(hash: number, update: Update, valueBlock: Address): Outcome {
+    const memory = this.#memory;
+    const buckets = this.#buckets;
+    const tables = this.#tables;
+    const publication = this.#publication;
+    const isVariable = this.#codec.words === undefined;
+    for (;;) {
+      const found = tables.locate(hash);
+      if (found !== "open") return found;
+      const { word, block } = tables;
+      const old = buckets.find(block);
+      const version = old === NULL || (!update.isSweep && this.#hasExpired(old)) ? 0 : buckets.entryVersion(old);
+      if (update.expected === undefined ? update.value === undefined && version === 0 : update.expected !== version) return "refused";
+      buckets.begin();
+      buckets.keepAll(block, old === NULL ? -1 : buckets.indexOf(block, old));
+      if (update.value !== undefined) buckets.add();
+      const made = this.#take(buckets.words() * 4);
+      if (made === NULL) return "no memory";
+      this.version = nextVersion(tables.version);
+      const entry = buckets.write(made, this.version, update.expires);
+      if (update.value !== undefined) {
+        if (isVariable) memory.write(buckets.valueOf(entry), valueBlock);
+        else this.#codec.write(memory, buckets.valueOf(entry), update.value);
+      }
+      this.added = (update.value === undefined ? 0 : 1) - (old === NULL ? 0 : 1);
+      const oldBlock = block > 1 ? block : NULL;
+      const oldValue = isVariable && old !== NULL ? (memory.read(buckets.valueOf(old)) as Address) : NULL;
+      if (oldBlock !== NULL) publication.settle(oldBlock);
+      if (oldValue !== NULL) publication.settle(oldValue);
+      const change = {
+        word,
+        from: block,
+        to: made,
+        block: made,
+        value: update.value === undefined ? NULL : valueBlock,
+        oldBlock,
+        oldValue,
+        counter: this.added === 0 ? NULL : this.#count,
+        count: this.added === 0 ? 0 : memory.load(this.#count) + this.added,
+      };
+      if (!publication.publish(change)) {
+        this.#heap.kfree(made); // another was faster
+        continue;
+      }
+      if (oldBlock !== NULL) this.#domain.retire(oldBlock);
+      if (oldValue !== NULL) this.#domain.retire(oldValue);
+      publication.done();
+      tables.help();
+      return "done";
+    }
+  }
+
+  // Memory and waiting ---------------------------------------------------------------------------------
+
+  #take(bytes: number): Address {
+    if (this.#spare === NULL || this.#spareBytes < bytes) {
+      const block = this.#publication.take(bytes);
+      if (block === NULL) this.#tables.needed = bytes;
+      return block;
+    }
+    const block = this.#spare;
+    this.#spare = NULL;
+    return block;
+  }
+
+  #getSpare({ value }: Update): void {
+    this.#dropSpare();
+    const bytes = this.#tables.needed;
+    const get = (): Address => this.#domain.allocate(bytes, () => this.#publication.take(bytes));
+    this.#spare = value === undefined ? this.#heap.withReserve(get) : get();
+    this.#spareBytes = bytes;
+  }
+
+  #dropSpare(): void {
+    if (this.#spare === NULL) return;
+    this.#heap.kfree(this.#spare);
+    this.#spare = NULL;
+  }
+
+  #waitForHolder(): void {
+    const { lock } = this.#tables;
+    this.#tables.needsRepair = false;
+    lock.lockRepaired(this.#mend);
+    lock.unlock();
+  }
+}

@@ -1,0 +1,641 @@
+/**
+ * The map: values by keys, read by every thread without locks, updated by several at once without locks, grown and shrunk meanwhile.
+ *
+ *   get     hash -> bucket's word (one atomic load) -> block (plain reads)
+ *   set     copy of the block with the entry in it -> compareExchange of the bucket's word -> the old block is retired
+ *
+ * It is a hash table with copied buckets: a bucket's entries stand in one small immutable block, so whatever a reader sees of a bucket is of one instant. Tables are
+ * in tables.ts, blocks in bucket.ts, updates in entries.ts.
+ *
+ * Law table: words.ts, bucket.ts.
+ *
+ * Guarantees
+ *   A  get, has, read, getVersion, set, delete, setIfAbsent, compareAndSet and update are linearizable; a key that is present all the while is always found.
+ *   B  entries(), keys(), values(), forEach and iteration take no lock and are no snapshot: they show every key that is there from beginning to end exactly once, whatever
+ *      moves meanwhile; of keys that come or go they may show some. A value is that of the instant when its bucket was looked at.
+ *   C  snapshot() and clear() are of one instant. They hold up writers, never readers, when writers are at work meanwhile.
+ *   D  a failed call (bad input, no memory) leaves the map as it was; of setMany, the entries before the one that failed are set.
+ *   E  a writer that dies blocks nobody, and leaves nothing half done (entries.ts).
+ */
+
+import { type Address, field, NULL } from "../../memory/address.js";
+import type { Heap } from "../../memory/heap.js";
+import { Header } from "../../memory/layout.js";
+import type { Memory } from "../../memory/memory.js";
+import { Publication } from "../../memory/publication.js";
+import { slotsUsed } from "../../memory/slot.js";
+import type { Domain } from "../../rcu/domain.js";
+import type { Reader } from "../../rcu/flavors/flavor.js";
+import { type CodecBase, copyingView, type View } from "../../values/codec.js";
+import type { Place } from "../structure.js";
+import { Buckets } from "./bucket.js";
+import { Clock } from "./clock.js";
+import { Decoded } from "./decoded.js";
+import { Entries } from "./entries.js";
+import { type Keys, keysOf } from "./keys.js";
+import { checkTtl, type MapSchema } from "./schema.js";
+import { type Table, Tables } from "./tables.js";
+import { blockOf, countOf, LEAST_BITS, MapWord, MOST_BITS } from "./words.js";
+
+/** Entries a bucket has on the average: more let the table grow, fewer let it shrink; for a table that is made for many entries at once. */
+const MOST_LOAD = 3;
+const LEAST_LOAD = 0.5;
+const FULL_LOAD = 2;
+/** Updates that change the number of entries between two looks at it. */
+const UPDATES_A_LOOK = 16;
+/** Entries that this thread keeps decoded at most. */
+const MOST_DECODED = 1 << 20;
+/** A snapshot that holds nobody up is tried so often. */
+const SNAPSHOT_TRIES = 3;
+
+/** How `set` puts a value in. */
+export interface SetOptions {
+  /** ms that the entry stays; default: the schema's. Only in a map whose schema has `ttl`. */
+  readonly ttl?: number;
+}
+
+/** Values of type T by keys of type K; V is what a view shows of a value. */
+export class SharedMap<K, T, V = T> {
+  readonly #name: string;
+  readonly #place: Place;
+  readonly #memory: Memory;
+  readonly #heap: Heap;
+  readonly #domain: Domain;
+  readonly #reader: Reader;
+  readonly #keyCodec: CodecBase<K>;
+  readonly #codec: CodecBase<T>;
+  readonly #keys: Keys<K>;
+  readonly #buckets: Buckets<K>;
+  readonly #tables: Tables;
+  readonly #entries: Entries;
+  readonly #schema: MapSchema<K, T, V>;
+  /** Of a value that is decoded at each reading: a number, or what cannot be frozen. */
+  readonly #decoded: Decoded<T> | undefined;
+  readonly #hasLimits: boolean;
+  readonly #clock: Clock;
+  #sinceLook = 0;
+  readonly #views: View<V>[] = [];
+  #viewDepth = 0;
+
+  /** @param now the time of day in ms, for entries that expire */
+  constructor(place: Place, schema: MapSchema<K, T, V>, now: () => number = Date.now) {
+    const { domain, header } = place;
+    const { memory, heap } = domain.arena;
+    this.#name = place.name;
+    this.#place = place;
+    this.#memory = memory;
+    this.#heap = heap;
+    this.#domain = domain;
+    this.#reader = domain.reader;
+    this.#schema = schema;
+    this.#keyCodec = schema.key;
+    this.#codec = schema.value;
+    const { ttl, maxEntries } = schema;
+    // Whoever sends keys does not know the arena's identity.
+    this.#keys = keysOf(schema.key, memory.read(Header.ID) ^ memory.read(field(Header.ID, 1)) ^ header);
+    const format = { valueWords: schema.value.words ?? 1, expires: ttl !== undefined, used: maxEntries !== undefined };
+    this.#buckets = new Buckets(memory, this.#keys, format);
+    const publication = new Publication(heap, place.tag, domain.index);
+    this.#tables = new Tables(place, publication, this.#buckets as Buckets<unknown>);
+    this.#tables.open(LEAST_BITS, Math.floor(now() / 1000));
+    this.#clock = new Clock(memory, header, now);
+    this.#hasLimits = format.expires || format.used;
+    const hasExpired = format.expires ? (entry: Address) => this.#hasExpired(entry) : () => false;
+    this.#entries = new Entries(place, publication, this.#buckets as Buckets<unknown>, this.#tables, this.#codec as CodecBase<unknown>, hasExpired, this.#mend);
+    const isPlain = schema.value.words !== undefined && !("offsets" in schema.value);
+    this.#decoded = isPlain || !schema.value.canFreeze ? undefined : new Decoded(MOST_DECODED);
+  }
+
+  // Reading --------------------------------------------------------------------------------------------
+
+  /** In a section: the entry of the parsed key, NULL for none. */
+  #find(hash: number): Address {
+    const block = this.#tables.find(hash);
+    const entry = this.#buckets.find(block);
+    return entry !== NULL && this.#hasLimits && !this.#isThere(block, entry) ? NULL : entry;
+  }
+
+  // Notes the reading, too.
+  #isThere(block: Address, entry: Address): boolean {
+    if (this.#schema.ttl !== undefined && this.#hasExpired(entry)) return false;
+    if (this.#schema.maxEntries !== undefined) this.#buckets.use(block, this.#buckets.indexOf(block, entry));
+    return true;
+  }
+
+  #hasExpired(entry: Address): boolean {
+    return this.#buckets.expires(entry) <= this.#clock.now();
+  }
+
+  /** Where an entry's value stands. */
+  #valueOf(entry: Address): Address {
+    const value = this.#buckets.valueOf(entry);
+    return this.#codec.words === undefined ? (this.#memory.read(value) as Address) : value;
+  }
+
+  /**
+   * The value of a key, or undefined. Objects are frozen, and decoded once for as long as the entry is the same: `getCopy` gives one that can be changed.
+   * @throws KeyError (ERR_KEY), ClosedError
+   */
+  get(key: K): T | undefined {
+    return this.#get(this.#keys.parse(key));
+  }
+
+  /**
+   * As `get`, for the key that these bytes are in UTF-8 (or, in a map of `bytes`, are), from `start` to before `end`: straight from a request, no string is made.
+   * @throws KeyError (ERR_KEY; also where keys are neither utf8 nor bytes), ClosedError
+   */
+  getBytes(bytes: Uint8Array, start = 0, end: number = bytes.length): T | undefined {
+    return this.#get(this.#keys.parseBytes(bytes, start, end));
+  }
+
+  #get(hash: number): T | undefined {
+    const reader = this.#reader;
+    const decoded = this.#decoded;
+    // A built-in codec of numbers, or what is decoded already: no foreign code runs.
+    if (decoded === undefined) return this.#read(hash);
+    reader.enter();
+    const entry = this.#find(hash);
+    if (entry === NULL) {
+      reader.exit();
+      return undefined;
+    }
+    const value = decoded.get(hash, this.#buckets.entryVersion(entry));
+    reader.exit();
+    return value ?? this.#decode(hash);
+  }
+
+  #decode(hash: number): T | undefined {
+    const nesting = this.#reader.begin();
+    try {
+      const entry = this.#find(hash);
+      if (entry === NULL) return undefined;
+      const value = this.#codec.freeze(this.#codec.read(this.#memory, this.#valueOf(entry)));
+      this.#decoded?.set(hash, this.#buckets.entryVersion(entry), value);
+      return value;
+    } finally {
+      this.#reader.endTo(nesting);
+    }
+  }
+
+  #read(hash: number): T | undefined {
+    const nesting = this.#reader.begin();
+    try {
+      const entry = this.#find(hash);
+      return entry === NULL ? undefined : this.#codec.read(this.#memory, this.#valueOf(entry));
+    } finally {
+      this.#reader.endTo(nesting);
+    }
+  }
+
+  /** As `get`, a value of the caller's own. */
+  getCopy(key: K): T | undefined {
+    return this.#read(this.#keys.parse(key));
+  }
+
+  /** Whether the key has a value. */
+  has(key: K): boolean {
+    return this.getVersion(key) !== 0;
+  }
+
+  /** The version of the key's entry: a number that changes with each update of it, never comes back (but after 2^32 updates of its bucket), and is 0 when there is no entry. */
+  getVersion(key: K): number {
+    const hash = this.#keys.parse(key);
+    this.#reader.enter();
+    const entry = this.#find(hash);
+    const version = entry === NULL ? 0 : this.#buckets.entryVersion(entry);
+    this.#reader.exit();
+    return version;
+  }
+
+  /**
+   * Look at the value in place: `fn` runs in a read-side section and gets a view that ends with it. Of a value of variable size it gets a copy.
+   * @returns what `fn` gives, or undefined (without calling it) when there is no such key
+   */
+  read<R>(key: K, fn: (view: V, version: number) => R): R | undefined {
+    const hash = this.#keys.parse(key);
+    const nesting = this.#reader.begin();
+    // Calls nest, so each depth has a view of its own.
+    const depth = this.#viewDepth;
+    try {
+      const entry = this.#find(hash);
+      if (entry === NULL) return undefined;
+      const version = this.#buckets.entryVersion(entry);
+      const address = this.#valueOf(entry);
+      const view = this.#views[depth] ?? this.#newView();
+      this.#viewDepth = depth + 1;
+      return fn(view.at(this.#memory, address), version);
+    } finally {
+      // First what must not be missed: when the stack has overflowed, the calls below may fail.
+      this.#viewDepth = depth;
+      this.#reader.endTo(nesting);
+      this.#views[depth]?.end();
+    }
+  }
+
+  #newView(): View<V> {
+    const { value } = this.#schema;
+    const view = value.words === undefined ? (copyingView(value) as View<unknown> as View<V>) : value.view();
+    this.#views.push(view);
+    return view;
+  }
+
+  /** Entries held; those that have expired and not been swept yet with them. */
+  get size(): number {
+    const { header } = this.#place;
+    let size = 0;
+    for (let slot = slotsUsed(this.#memory) - 1; slot >= 0; slot--) size += this.#memory.load(countOf(header, slot));
+    return size;
+  }
+
+  // Iterating ------------------------------------------------------------------------------------------
+
+  /** All entries, in no order. Guarantee B at the head of this file. Each step is a section of its own. */
+  *entries(): Generator<[key: K, value: T]> {
+    // By hash, and a bucket is a range of hashes whatever the table's size: so what was shown and what not is told by one number.
+    for (let next = 0; next < 2 ** 32; ) {
+      const { end, found } = this.#bucketFrom(next);
+      yield* found;
+      next = end;
+    }
+  }
+
+  keys(): Generator<K> {
+    return firsts(this.entries());
+  }
+
+  values(): Generator<T> {
+    return seconds(this.entries());
+  }
+
+  [Symbol.iterator](): Generator<[key: K, value: T]> {
+    return this.entries();
+  }
+
+  forEach(fn: (value: T, key: K, map: this) => void): void {
+    for (const [key, value] of this.entries()) fn(value, key, this);
+  }
+
+  /** Entries of the bucket that a hash is in, from that hash on, and where the next bucket begins. */
+  #bucketFrom(from: number): { end: number; found: [K, T][] } {
+    const nesting = this.#reader.begin();
+    try {
+      const block = this.#tables.find(from | 0);
+      // The table may be another for the next: what counts is the range that this block stands for.
+      const span = 2 ** this.#tables.foundShift;
+      return { end: (Math.floor(from / span) + 1) * span, found: [...this.#decodeBlock(block, from)] };
+    } finally {
+      this.#reader.endTo(nesting);
+    }
+  }
+
+  *#decodeBlock(block: Address, from = 0): Generator<[K, T]> {
+    const buckets = this.#buckets;
+    const count = buckets.count(block);
+    for (let i = 0; i < count; i++) {
+      const hash = buckets.hash(block, i);
+      const entry = buckets.entry(block, i);
+      if (hash >>> 0 < from || (this.#schema.ttl !== undefined && this.#hasExpired(entry))) continue;
+      yield [buckets.key(block, i), this.#valueAt(hash, entry)];
+    }
+  }
+
+  #valueAt(hash: number, entry: Address): T {
+    const version = this.#buckets.entryVersion(entry);
+    const known = this.#decoded?.get(hash, version);
+    if (known !== undefined) return known;
+    const value = this.#codec.read(this.#memory, this.#valueOf(entry));
+    if (this.#decoded === undefined) return value;
+    const frozen = this.#codec.freeze(value);
+    this.#decoded.set(hash, version, frozen);
+    return frozen;
+  }
+
+  /**
+   * All entries as they were at one instant. Looks at every bucket twice; when writers are at work meanwhile, and three tries were in vain, it holds them up while it looks once
+   * (some ns for each bucket), so what it costs them grows with the table. Readers never wait.
+   * @throws ContextError (in a section), LockTimeoutError, ClosedError
+   */
+  snapshot(): Map<K, T> {
+    this.#domain.beforeUpdate(`${this.#name}.snapshot()`);
+    const nesting = this.#reader.begin(); // what is found stays whole until it is decoded
+    try {
+      for (let tries = 0; tries < SNAPSHOT_TRIES; tries++) {
+        const blocks = this.#tables.collectTwice();
+        if (blocks !== undefined) return this.#mapOf(blocks);
+      }
+    } finally {
+      this.#reader.endTo(nesting);
+    }
+    return this.#underLock(() => {
+      const table = this.#tables.hold();
+      const blocks = [...this.#tables.blocks(table)];
+      this.#tables.release(table);
+      return this.#mapOf(blocks);
+    });
+  }
+
+  #mapOf(blocks: Iterable<Address>): Map<K, T> {
+    const map = new Map<K, T>();
+    for (const block of blocks) for (const [key, value] of this.#decodeBlock(block)) map.set(key, value);
+    return map;
+  }
+
+  // Updating -------------------------------------------------------------------------------------------
+
+  /**
+   * Give a key a value.
+   * @throws KeyError (ERR_KEY), ValueError, OutOfMemoryError, LockTimeoutError, ContextError (in a section), ClosedError
+   */
+  set(key: K, value: T, options?: SetOptions): this {
+    this.#update("set()", key, this.#codec.prepare(value), undefined, options);
+    return this;
+  }
+
+  /**
+   * Take a key's value.
+   * @returns whether it had one
+   * @throws as `set`; but in a full arena it works as long as the reserve lasts (memory/reserve.ts)
+   */
+  delete(key: K): boolean {
+    return this.#update("delete()", key, undefined, undefined);
+  }
+
+  /** Give a key a value if it has none. Gives whether it was done. @throws as `set` */
+  setIfAbsent(key: K, value: T, options?: SetOptions): boolean {
+    if (this.has(key)) return false;
+    return this.#update("setIfAbsent()", key, this.#codec.prepare(value), 0, options);
+  }
+
+  /** Give a key a value if its version (0: none) is still the expected one. Gives whether it was done. @throws as `set` */
+  compareAndSet(key: K, expectedVersion: number, value: T, options?: SetOptions): boolean {
+    return this.#update("compareAndSet()", key, this.#codec.prepare(value), expectedVersion, options);
+  }
+
+  /** Take a key's value if its version is still the expected one. Gives whether it was done. */
+  compareAndDelete(key: K, expectedVersion: number): boolean {
+    return expectedVersion !== 0 && this.#update("compareAndDelete()", key, undefined, expectedVersion);
+  }
+
+  /**
+   * Give a key the value that `fn` makes of its value (undefined: it has none; frozen, when it is an object); undefined takes it. When another thread has changed it
+   * meanwhile, `fn` is called again.
+   * @returns what `fn` gave
+   * @throws as `set`, and what `fn` throws
+   */
+  update(key: K, fn: (value: T | undefined) => T | undefined, options?: SetOptions): T | undefined {
+    for (;;) {
+      const { value, version } = this.#state(key);
+      const next = fn(value);
+      if (next === undefined ? version === 0 || this.compareAndDelete(key, version) : this.compareAndSet(key, version, next, options)) return next;
+    }
+  }
+
+  #state(key: K): { value: T | undefined; version: number } {
+    const hash = this.#keys.parse(key);
+    const nesting = this.#reader.begin();
+    try {
+      const entry = this.#find(hash);
+      return entry === NULL ? { value: undefined, version: 0 } : { value: this.#valueAt(hash, entry), version: this.#buckets.entryVersion(entry) };
+    } finally {
+      this.#reader.endTo(nesting);
+    }
+  }
+
+  /**
+   * Set many: all that they replace waits for one grace period, and the table grows once. Each is set for itself.
+   * @throws as `set`: a bad key or value before any is set
+   */
+  setMany(entries: Iterable<readonly [key: K, value: T]>, options?: SetOptions): void {
+    const prepared: (readonly [K, unknown])[] = [];
+    for (const [key, value] of entries) {
+      this.#keys.parse(key);
+      prepared.push([this.#keyCodec.copy(key), this.#codec.prepare(value)]);
+    }
+    this.#domain.beforeUpdate(`${this.#name}.setMany()`);
+    this.#resizeFor(this.size + prepared.length);
+    for (const [key, value] of prepared) this.#update("setMany()", key, value, undefined, options);
+  }
+
+  /** Take all entries, at one instant. Gives memory back. @throws as `set` */
+  clear(): void {
+    this.#domain.beforeUpdate(`${this.#name}.clear()`);
+    this.#underLock(() => {
+      const table = this.#tables.hold();
+      try {
+        this.#clearHeld(table);
+      } catch (error) {
+        this.#tables.release(table);
+        throw error;
+      }
+    });
+    this.#domain.afterUpdate();
+  }
+
+  #clearHeld(table: Table): void {
+    const buckets = this.#buckets;
+    const blocks = [...this.#tables.blocks(table)];
+    const gone = blocks.flatMap((block) => [...this.#valueBlocks(block), block]);
+    let count = 0;
+    for (const block of blocks) count += buckets.count(block);
+    this.#heap.withReserve(() =>
+      this.#tables.replaceHeld(table, gone, () => {
+        const own = countOf(this.#place.header, this.#heap.slot.index);
+        this.#memory.store(own, this.#memory.load(own) - count);
+      }),
+    );
+  }
+
+  /** The blocks that a block's values are in. */
+  *#valueBlocks(block: Address): Generator<Address> {
+    if (this.#codec.words !== undefined) return;
+    const count = this.#buckets.count(block);
+    for (let i = 0; i < count; i++) yield this.#valueOf(this.#buckets.entry(block, i));
+  }
+
+  #update(operation: string, key: K, value: unknown, expected: number | undefined, { ttl = this.#schema.ttl }: SetOptions = {}): boolean {
+    this.#domain.beforeUpdate(operation);
+    checkTtl(ttl);
+    const hash = this.#keys.parse(key);
+    const expires = this.#schema.ttl === undefined ? 0 : this.#clock.after(ttl as number);
+    if (!this.#entries.update(hash, { value, expected, expires, isSweep: false })) return false;
+    const { added } = this.#entries;
+    if (added !== 0 && ++this.#sinceLook >= UPDATES_A_LOOK) this.#lookAtSize();
+    if (added > 0 && this.#hasLimits) this.#sweep();
+    this.#domain.afterUpdate();
+    return true;
+  }
+
+  #lookAtSize(): void {
+    this.#sinceLook = 0;
+    const { size } = this;
+    this.#inSection(() => {
+      const { bits, buckets } = this.#tables.current;
+      if (size > buckets * MOST_LOAD) this.#tables.resize(bits + 1);
+      else if (size < buckets * LEAST_LOAD) this.#tables.resize(bits - 1);
+    });
+  }
+
+  #resizeFor(entries: number): void {
+    const bits = Math.min(MOST_BITS, Math.ceil(Math.log2(entries / FULL_LOAD)));
+    this.#inSection(() => {
+      if (bits > this.#tables.current.bits) this.#tables.resize(bits);
+    });
+  }
+
+  #inSection<R>(fn: () => R): R {
+    const nesting = this.#reader.begin();
+    try {
+      return fn();
+    } finally {
+      this.#reader.endTo(nesting);
+    }
+  }
+
+  // Expiry and eviction ----------------------------------------------------------------------------------
+
+  /** After an entry was put in: move the hand on, until as much has gone as came. */
+  #sweep(): void {
+    const { maxEntries } = this.#schema;
+    const isFull = maxEntries !== undefined && this.size > maxEntries;
+    // Twice round finds one in any case: the first time no entry may be unused.
+    const most = isFull ? 2 * this.#inSection(() => this.#tables.current.buckets) : 2;
+    for (let steps = 0; steps < most; steps++) if (this.#sweepBucket(isFull) && isFull) return;
+  }
+
+  /** Gives whether an entry went. */
+  #sweepBucket(isFull: boolean): boolean {
+    const going = this.#inSection(() => {
+      const buckets = this.#buckets;
+      const block = this.#tables.find(this.#nextHand());
+      let unused = -1;
+      const going: number[] = [];
+      for (let i = 0; i < buckets.count(block); i++) {
+        if (this.#schema.ttl !== undefined && this.#hasExpired(buckets.entry(block, i))) going.push(i);
+        else if (isFull && unused < 0 && !buckets.isUsed(block, i)) unused = i;
+      }
+      if (going.length === 0 && unused >= 0) going.push(unused);
+      if (isFull && going.length === 0 && block > 1) buckets.clearUsed(block);
+      return going.map((i) => ({ key: buckets.key(block, i), version: buckets.entryVersion(buckets.entry(block, i)) }));
+    });
+    let went = false;
+    for (const { key, version } of going) {
+      const hash = this.#keys.parse(key);
+      went = this.#entries.update(hash, { value: undefined, expected: version, expires: 0, isSweep: true }) || went;
+    }
+    return went;
+  }
+
+  /** A hash in the bucket that comes next. */
+  #nextHand(): number {
+    const { shift } = this.#tables.current;
+    return this.#memory.add(field(this.#place.header, MapWord.HAND), 1) << shift;
+  }
+
+  // Locking, mending, checking -----------------------------------------------------------------------------
+
+  /** Run `fn`, in a section, with the lock. */
+  #underLock<R>(fn: () => R): R {
+    const { lock } = this.#tables;
+    lock.lockRepaired(this.#mend);
+    let failed = true;
+    try {
+      const result = this.#inSection(fn);
+      failed = false;
+      return result;
+    } finally {
+      lock.unlock(failed);
+    }
+  }
+
+  /** After a thread died with the lock: let go of what it held, retire what nobody can reach, count anew. May be repeated. */
+  readonly #mend = (): void => {
+    const tables = this.#tables;
+    const table = this.#inSection(() => tables.hold());
+    try {
+      this.#domain.synchronizeSync(); // updates that were under way when all was held are over
+      this.#inSection(() => {
+        let size = 0;
+        const reachable = new Set<Address>();
+        for (const block of tables.blocks(table)) {
+          size += this.#buckets.count(block);
+          reachable.add(block);
+          for (const value of this.#valueBlocks(block)) reachable.add(value);
+        }
+        for (const block of this.#heap.ownedBy(this.#place.tag)) if (!reachable.has(block)) this.#domain.retire(block);
+        tables.retireUnreachable(table);
+        const own = countOf(this.#place.header, this.#heap.slot.index);
+        this.#memory.store(own, this.#memory.load(own) + size - this.size);
+      });
+    } finally {
+      this.#inSection(() => tables.release(table));
+    }
+  };
+
+  /** Violated invariants: places, versions, counts, blocks, nothing left over. Complete only while no other thread is attached. Holds up writers meanwhile. */
+  check(): string[] {
+    this.#domain.beforeUpdate(`${this.#name}.check()`);
+    return this.#underLock(() => {
+      const table = this.#tables.hold();
+      try {
+        return this.#check(table);
+      } finally {
+        this.#tables.release(table);
+      }
+    });
+  }
+
+  #check(table: Table): string[] {
+    const buckets = this.#buckets;
+    const violations: string[] = [];
+    const say = (violation: string): void => {
+      violations.push(`${this.#name}: ${violation}`);
+    };
+    const reachable = new Set<Address>();
+    const see = (block: Address, what: string): void => {
+      if (reachable.has(block)) say(`${what} ${block} is reached twice`);
+      else if (!this.#heap.isLive(block)) say(`${what} ${block} is reachable but not live`);
+      reachable.add(block);
+    };
+    let size = 0;
+    for (let index = 0; index < table.buckets; index++) {
+      const block = blockOf(this.#memory.load(table.bucket(index)));
+      if (block <= 1) {
+        if (block === NULL) say(`bucket ${index} was never made`);
+        continue;
+      }
+      see(block, "block");
+      const seen = new Set<string>();
+      for (let i = 0; i < buckets.count(block); i++) {
+        size++;
+        const hash = buckets.hash(block, i);
+        if (hash >>> table.shift !== index) say(`an entry of bucket ${index} belongs into ${hash >>> table.shift}`);
+        const version = buckets.entryVersion(buckets.entry(block, i));
+        if (version > buckets.version(block) || version === 0) say(`an entry of bucket ${index} has version ${version}, its block ${buckets.version(block)}`);
+        const key = `${hash} ${String(buckets.key(block, i))}`;
+        if (seen.has(key)) say(`key ${key} is twice in bucket ${index}`);
+        seen.add(key);
+      }
+      for (const value of this.#valueBlocks(block)) see(value, "value block");
+    }
+    if (size !== this.size) say(`${size} entries, its size says ${this.size}`);
+    const owned = this.#heap.ownedBy(this.#place.tag).length;
+    if (owned !== reachable.size) say(`${owned} blocks are live, ${reachable.size} are reachable`);
+    const parts = [...table.parts()].length;
+    const tables = this.#heap.ownedBy(this.#place.tableTag).length;
+    if (tables !== parts) say(`${tables} parts of tables are live, ${parts} are reachable`);
+    return violations;
+  }
+
+  /** Buckets of its table; for tests and benchmarks. */
+  get buckets(): number {
+    return this.#inSection(() => this.#tables.current.buckets);
+  }
+}
+
+function* firsts<A>(pairs: Iterable<readonly [A, unknown]>): Generator<A> {
+  for (const [first] of pairs) yield first;
+}
+
+function* seconds<B>(pairs: Iterable<readonly [unknown, B]>): Generator<B> {
+  for (const [, second] of pairs) yield second;
+}

@@ -30,10 +30,7 @@ export { type CodecOptions, codec } from "./values/custom.js";
 export { ValueError } from "./values/errors.js";
 export { f64 } from "./values/f64.js";
 export { type Json, json, jsonOf } from "./values/json.js";
-<<<<<<< HEAD
 export { hlistHead, hlistNode, hlistNullsHead, hlistNullsNode, listHead } from "./values/list-head.js";
-=======
->>>>>>> queues
 export { lfsNode, wfcqNode } from "./values/queue-nodes.js";
 export { rcuHead } from "./values/rcu-head.js";
 export { bool, i32, u8, u16, u32 } from "./values/scalars.js";

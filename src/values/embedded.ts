@@ -3,11 +3,7 @@
  * object is published, and read as 0.
  */
 
-<<<<<<< HEAD
 import { type Address, field } from "../memory/address.js";
-=======
-import { field } from "../memory/address.js";
->>>>>>> queues
 import type { FixedCodec } from "./codec.js";
 import { show, ValueError } from "./errors.js";
 import { plainCodec } from "./fixed.js";

@@ -27,6 +27,7 @@ import { slotsUsed } from "../../memory/slot.js";
 import type { Domain } from "../../rcu/domain.js";
 import type { Reader } from "../../rcu/flavors/flavor.js";
 import { type CodecBase, copyingView, type View } from "../../values/codec.js";
+import { Changes, type WatchOptions } from "../changes.js";
 import type { Place } from "../structure.js";
 import { Buckets } from "./bucket.js";
 import { Clock } from "./clock.js";
@@ -35,8 +36,9 @@ import { Entries } from "./entries.js";
 import { type Keys, keysOf, WordKeys } from "./keys.js";
 import { checkTtl, type MapSchema } from "./schema.js";
 import { type Table, Tables } from "./tables.js";
+import { countChange, type Seen, Watching } from "./watching.js";
 import { WordLookup } from "./word-lookup.js";
-import { blockOf, countOf, LEAST_BITS, MapWord, MOST_BITS } from "./words.js";
+import { blockOf, countOf, LEAST_BITS, MapWord, MOST_BITS, REGIONS } from "./words.js";
 
 /** Entries a bucket has on the average: more let the table grow, fewer let it shrink. As the kernel's rhashtable: most lookups then compare one key, and the processor foresees how they end. */
 const MOST_LOAD = 0.75;
@@ -47,6 +49,12 @@ const UPDATES_A_LOOK = 16;
 const MOST_DECODED = 1 << 20;
 /** A snapshot that holds nobody up is tried so often. */
 const SNAPSHOT_TRIES = 3;
+
+/** A key's value at one instant, and its version: undefined and 0 when it has none. */
+export interface EntryState<T> {
+  readonly value: T | undefined;
+  readonly version: number;
+}
 
 /** How `set` puts a value in. */
 export interface SetOptions {
@@ -76,6 +84,7 @@ export class SharedMap<K, T, V = T> {
   readonly #decoded: Decoded<T> | undefined;
   readonly #hasLimits: boolean;
   readonly #clock: Clock;
+  readonly #changes: Changes;
   #sinceLook = 0;
   readonly #views: View<V>[] = [];
   #viewDepth = 0;
@@ -101,6 +110,7 @@ export class SharedMap<K, T, V = T> {
     const publication = new Publication(heap, place.tag, domain.index);
     this.#tables = new Tables(place, publication, this.#buckets as Buckets<unknown>);
     this.#tables.open(LEAST_BITS, Math.floor(now() / 1000));
+    this.#changes = new Changes(domain, field(header, MapWord.WATCHERS), place.name);
     this.#clock = new Clock(memory, header, now);
     this.#hasLimits = format.expires || format.used;
     const hasExpired = format.expires ? (entry: Address) => this.#hasExpired(entry) : () => false;
@@ -284,13 +294,19 @@ export class SharedMap<K, T, V = T> {
   #bucketFrom(from: number): { end: number; found: [K, T][] } {
     const nesting = this.#reader.begin();
     try {
-      const { block, shift } = this.#tables.findBucket(from | 0);
-      // The table may be another for the next: what counts is the range that this block stands for.
-      const span = 2 ** shift;
-      return { end: (Math.floor(from / span) + 1) * span, found: [...this.#decodeBlock(block, from)] };
+      const { block, after } = this.#bucketAt(from);
+      return { end: after, found: [...this.#decodeBlock(block, from)] };
     } finally {
       this.#reader.endTo(nesting);
     }
+  }
+
+  /** In a section: the block that a hash's entries are in, and the first hash that is not of its bucket. */
+  #bucketAt(hash: number): { block: Address; after: number } {
+    const { block, shift } = this.#tables.findBucket(hash | 0);
+    // The table may be another for the next: what counts is the range that this block stands for.
+    const span = 2 ** shift;
+    return { block, after: (Math.floor(hash / span) + 1) * span };
   }
 
   *#decodeBlock(block: Address, from = 0): Generator<[K, T]> {
@@ -395,7 +411,7 @@ export class SharedMap<K, T, V = T> {
     }
   }
 
-  #state(key: K): { value: T | undefined; version: number } {
+  #state(key: K): EntryState<T> {
     const hash = this.#keys.parse(key);
     const nesting = this.#reader.begin();
     try {
@@ -433,6 +449,7 @@ export class SharedMap<K, T, V = T> {
         throw error;
       }
     });
+    if (this.#changes.watched) for (let region = 0; region < REGIONS; region++) this.#tell(Math.floor((region * 2 ** 32) / REGIONS));
     this.#domain.afterUpdate();
   }
 
@@ -463,11 +480,17 @@ export class SharedMap<K, T, V = T> {
     const hash = this.#keys.parse(key);
     const expires = this.#schema.ttl === undefined ? 0 : this.#clock.after(ttl as number);
     if (!this.#entries.update(hash, { value, expected, expires, isSweep: false })) return false;
+    if (this.#changes.watched) this.#tell(hash);
     const { added } = this.#entries;
     if (added !== 0 && ++this.#sinceLook >= UPDATES_A_LOOK) this.#lookAtSize(added);
     if (added > 0 && this.#hasLimits) this.#sweep();
     this.#domain.afterUpdate();
     return true;
+  }
+
+  #tell(hash: number): void {
+    countChange(this.#memory, this.#place.header, hash);
+    this.#changes.tell();
   }
 
   // Each in its own direction: a table that was made for many entries to come must not shrink while they come.
@@ -494,6 +517,58 @@ export class SharedMap<K, T, V = T> {
       return fn();
     } finally {
       this.#reader.endTo(nesting);
+    }
+  }
+
+  // Watching -------------------------------------------------------------------------------------------
+
+  /**
+   * The keys that have changed since the last look, from now on, an array at a time; or, given a key, its state whenever it has changed. Never misses the latest state; what changes while nobody asks
+   * is not queued. Ends with `break`, with the signal, and when this thread closes (ClosedError). Keeps the process alive only while somebody awaits it.
+   *
+   * Without a key, the thread that watches remembers all keys and their versions.
+   */
+  watch(key?: undefined, options?: WatchOptions): AsyncIterableIterator<K[]>;
+  watch(key: K, options?: WatchOptions): AsyncIterableIterator<EntryState<T>>;
+  watch(key?: K, options?: WatchOptions): AsyncIterableIterator<K[]> | AsyncIterableIterator<EntryState<T>> {
+    if (key !== undefined) return this.#watchKey(key, options);
+    let watching: Watching<K> | undefined;
+    const watch = this.#changes.watch(() => watching?.look(), options);
+    watching = new Watching(this.#memory, this.#place.header, (from, end) => this.#seenFrom(from, end)); // only now, since writers tell only those who watch
+    return watch;
+  }
+
+  #watchKey(given: K, options?: WatchOptions): AsyncIterableIterator<EntryState<T>> {
+    this.#keys.parse(given);
+    const key = this.#keyCodec.copy(given);
+    let version = 0;
+    const look = (): EntryState<T> | undefined => {
+      const state = this.#state(key);
+      if (state.version === version) return undefined;
+      version = state.version;
+      return state;
+    };
+    const watch = this.#changes.watch(look, options);
+    version = this.getVersion(key);
+    return watch;
+  }
+
+  *#seenFrom(from: number, end: number): Generator<Seen<K>> {
+    for (let next = from; next < end; ) {
+      const { after, seen } = this.#inSection(() => {
+        const { block, after } = this.#bucketAt(next);
+        const buckets = this.#buckets;
+        const seen: Seen<K>[] = [];
+        for (let i = 0; i < buckets.count(block); i++) {
+          const hash = buckets.hash(block, i) >>> 0;
+          const entry = buckets.entry(block, i);
+          if (hash < next || hash >= end || (this.#schema.ttl !== undefined && this.#hasExpired(entry))) continue;
+          seen.push({ id: buckets.id(block, i), key: buckets.key(block, i), version: buckets.entryVersion(entry) });
+        }
+        return { after, seen };
+      });
+      yield* seen;
+      next = after;
     }
   }
 
@@ -526,7 +601,9 @@ export class SharedMap<K, T, V = T> {
     let went = false;
     for (const { key, version } of going) {
       const hash = this.#keys.parse(key);
-      went = this.#entries.update(hash, { value: undefined, expected: version, expires: 0, isSweep: true }) || went;
+      if (!this.#entries.update(hash, { value: undefined, expected: version, expires: 0, isSweep: true })) continue;
+      if (this.#changes.watched) this.#tell(hash);
+      went = true;
     }
     return went;
   }

@@ -36,6 +36,7 @@ import type { Domain } from "../../rcu/domain.js";
 import type { Reader } from "../../rcu/flavors/flavor.js";
 import type { Place } from "../structure.js";
 import type { Buckets } from "./bucket.js";
+import { Stock } from "./stock.js";
 import { blockOf, EMPTY, LEAST_BITS, MapWord, Mark, MOST_BITS, marked, markOf, SEGMENT_BITS, TableWord, UNMADE } from "./words.js";
 
 /** Buckets that a writer moves at each update while there are some to be moved. */
@@ -94,7 +95,7 @@ export type Found =
   | "open"
   /** Somebody holds the whole map: wait for its lock. */
   | "held"
-  /** There is no memory for moving it: `needed` bytes. */
+  /** There is no memory for moving it: `stock` says how much. */
   | "no memory";
 
 /** One thread's hold on a map's tables. */
@@ -120,8 +121,7 @@ export class Tables {
   /** Where `locate` found the bucket. */
   word: Address = NULL;
   block: Address = NULL;
-  /** Bytes that could not be had. */
-  needed = 0;
+  readonly stock: Stock;
   /** The lock's last owner died with it: somebody must mend what it left, who may wait. */
   needsRepair = false;
 
@@ -133,6 +133,7 @@ export class Tables {
     this.#domain = domain;
     this.#reader = domain.reader;
     this.#publication = publication;
+    this.stock = new Stock(heap, domain, publication);
     this.#buckets = buckets;
     this.#place = place;
     this.#root = field(header, MapWord.ROOT);
@@ -361,11 +362,8 @@ export class Tables {
   /** Publish the block that `#buckets` was given in an UNMADE bucket. Gives false when there is no memory. */
   #make(target: Address, version: number): boolean {
     const bytes = this.#buckets.words() * 4;
-    const block = this.#publication.take(bytes);
-    if (block === NULL) {
-      this.needed = bytes;
-      return false;
-    }
+    const block = this.stock.take(bytes);
+    if (block === NULL) return false;
     this.#buckets.write(block, version);
     const change = { word: target, from: UNMADE, to: block, block, value: NULL, oldBlock: NULL, oldValue: NULL, counter: NULL, count: 0 };
     if (this.#publication.publish(change)) this.#publication.done();
@@ -479,7 +477,7 @@ export class Tables {
       if (next === undefined) break;
       while (!this.#moveSome(table, next, table.buckets)) {
         const { total, used } = this.#heap.bytes();
-        if (this.#cursor.seen < table.buckets) throw new OutOfMemoryError(this.needed, total - used, total);
+        if (this.#cursor.seen < table.buckets) throw new OutOfMemoryError(this.stock.needed, total - used, total);
       }
       this.#finish(table, next);
     }

@@ -37,7 +37,7 @@ import type { Reader } from "../../rcu/flavors/flavor.js";
 import type { Place } from "../structure.js";
 import type { Buckets } from "./bucket.js";
 import { Stock } from "./stock.js";
-import { blockOf, EMPTY, LEAST_BITS, MapWord, Mark, MOST_BITS, marked, markOf, SEGMENT_BITS, TableWord, UNMADE } from "./words.js";
+import { blockOf, countOf, EMPTY, LEAST_BITS, MapWord, Mark, MOST_BITS, marked, markOf, SEGMENT_BITS, TableWord, UNMADE } from "./words.js";
 
 /** Buckets that a writer moves at each update while there are some to be moved. */
 const MOVES = 16;
@@ -512,18 +512,22 @@ export class Tables {
   /**
    * Put an empty table in the place of one that is held: all of it is gone at one instant.
    * @param gone its blocks, and those they name
-   * @param then runs when it is gone, before anything is retired
+   * @param entries how many there are in them
    * @throws OutOfMemoryError, and nothing has changed
    */
-  replaceHeld(table: Table, gone: readonly Address[], then: () => void): void {
+  replaceHeld(table: Table, gone: readonly Address[], entries: number): void {
     let base = this.#memory.load(table.base) >>> 0;
     for (const block of this.blocks(table)) base = Math.max(base, this.#buckets.version(block));
     const bytes = 4 << LEAST_BITS;
     const next = this.#domain.allocate(bytes, () => this.#create(LEAST_BITS, EMPTY, base | 0));
     for (const block of gone) this.#publication.settle(block);
-    this.#memory.store(table.next, next); // commits: in a bucket that is HELD, readers and writers look for this
+    const counter = countOf(this.#place.header, this.#heap.slot.index);
+    const count = this.#memory.load(counter) - entries;
+    // Commits: in a bucket that is HELD, readers and writers look for this. Published, so that a reaper who finds it done sets the count.
+    const change = { word: table.next, from: NULL, to: next, block: NULL, value: NULL, oldBlock: NULL, oldValue: NULL, counter, count };
+    this.#publication.publish(change);
+    this.#publication.done();
     this.#memory.store(this.#root, next);
-    then();
     for (const block of gone) this.#domain.retire(block);
     for (const part of table.parts()) this.#domain.retire(part);
     this.#refresh();

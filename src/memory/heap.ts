@@ -585,9 +585,15 @@ export class Heap implements ArenaLock, Objects {
 
   /** With the arena lock: free what a slot's thread had and never published. May be repeated. */
   freeUnpublished(slot: number): void {
-    const word = field(slotAddress(this.layout, slot), SlotWord.UNPUBLISHED);
+    const address = slotAddress(this.layout, slot);
+    const word = field(address, SlotWord.UNPUBLISHED);
     if (this.memory.read(word) === 0) return;
-    for (const block of this.#ownedBy(unpublishedTag(slot))) this.putBack(block);
+    for (const block of this.#ownedBy(unpublishedTag(slot))) {
+      // A reaper that dies in it has taken the tag off already: this tells the next one of the block.
+      this.memory.write(field(address, SlotWord.INTENT), -block);
+      this.putBack(block);
+      this.memory.write(field(address, SlotWord.INTENT), 0);
+    }
     this.memory.write(word, 0);
   }
 

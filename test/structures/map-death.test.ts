@@ -192,17 +192,24 @@ async function dieEverywhere<K, T>(kind: Kind<K, T>, shape: Shape): Promise<numb
 
 for (const shape of shapes) {
   test(`a writer dies at each access: ${shape.name}, ${words.name}`, async () => assert.ok((await dieEverywhere(words, shape)) > 20));
-  test(`a writer dies at each access: ${shape.name}, ${texts.name}`, async () => assert.ok((await dieEverywhere(texts, shape)) > 20));
+  // Their values make no difference to those that only hold the map.
+  if (!shape.name.startsWith("check()"))
+    test(`a writer dies at each access: ${shape.name}, ${texts.name}`, async () => assert.ok((await dieEverywhere(texts, shape)) > 20));
 }
 
 test("the reaper of a dead writer dies too, and a third thread finishes", async () => {
   let deaths = 0;
-  for (const name of ["another value", "delete", "delete while the table grows a lot", "clear"]) {
+  for (const [name, step, secondStep] of [
+    ["another value", 17, 29],
+    ["delete", 17, 29],
+    ["delete while the table grows a lot", 37, 53],
+    ["clear", 97, 41],
+  ] as const) {
     const shape = shapes.find((s) => s.name === name) as Shape;
     const prepared = prepare(texts, shape);
     const { world, open } = prepared;
-    for (let access = 40, isAlive = false; !isAlive; access += name === "clear" ? 53 : 13) {
-      for (let second = 1; ; second += 11) {
+    for (let access = 40, isAlive = false; !isAlive; access += step) {
+      for (let second = 1; ; second += secondStep) {
         world.restore();
         const memory = world.dying();
         const victim = world.domain(VICTIM, memory, patient);

@@ -1,5 +1,6 @@
 /** Maps of a domain that stands over any memory, with a clock of the test's own: what `Shared.map` does over its own. */
 
+import assert from "node:assert/strict";
 import { field } from "../../src/memory/address.js";
 import { Header } from "../../src/memory/layout.js";
 import { Publication } from "../../src/memory/publication.js";
@@ -12,6 +13,9 @@ import { checkMapSchema, type MapSchema, mapSchemaText } from "../../src/structu
 import { Tables } from "../../src/structures/map/tables.js";
 import { headerBytes } from "../../src/structures/map/words.js";
 import type { Place } from "../../src/structures/structure.js";
+import { liveIn } from "./audit.js";
+import { startingState } from "./starting-state.js";
+import type { World } from "./world.js";
 
 export interface OpenOptions {
   readonly name?: string;
@@ -50,6 +54,27 @@ export function hold(domain: Domain, tables: Tables): () => void {
     domain.reader.endTo(nesting);
     tables.lock.unlock();
   };
+}
+
+/** What is in use, told by a thread that is alone. */
+export interface InUse {
+  readonly live: number;
+  readonly freePages: number;
+}
+
+export function inUse(world: World): InUse {
+  const arena = world.arena(99);
+  const { freePages } = startingState(arena);
+  const live = liveIn(arena).length;
+  arena.detach();
+  return { live, freePages };
+}
+
+/** As many objects live as at the start. The table stands elsewhere than the first one did, so that it may take a page or two more. */
+export function isAsAtStart(world: World, start: InUse, when = ""): void {
+  const { live, freePages } = inUse(world);
+  assert.equal(live, start.live, `${when}: live objects`);
+  assert.ok(freePages >= start.freePages - 2, `${when}: ${freePages} free pages, ${start.freePages} at the start`);
 }
 
 /** Entries of a map, or pairs, in the order of their keys: for comparison. */

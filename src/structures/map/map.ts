@@ -459,12 +459,7 @@ export class SharedMap<K, T, V = T> {
     const gone = blocks.flatMap((block) => [...this.#valueBlocks(block), block]);
     let count = 0;
     for (const block of blocks) count += buckets.count(block);
-    this.#heap.withReserve(() =>
-      this.#tables.replaceHeld(table, gone, () => {
-        const own = countOf(this.#place.header, this.#heap.slot.index);
-        this.#memory.store(own, this.#memory.load(own) - count);
-      }),
-    );
+    this.#heap.withReserve(() => this.#tables.replaceHeld(table, gone, count));
   }
 
   /** The blocks that a block's values are in. */

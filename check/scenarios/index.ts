@@ -7,6 +7,8 @@ import { bonsai } from "./bonsai.js";
 import { call } from "./call.js";
 import { directory } from "./directory.js";
 import { killed } from "./killed.js";
+import { map } from "./map.js";
+import { mapMoves } from "./map-moves.js";
 import { mempool } from "./mempool.js";
 import { mutex } from "./mutex.js";
 import { phase } from "./phase.js";
@@ -46,6 +48,8 @@ export const scenarios: readonly Scenario[] = [
   typesafe,
   slub,
   vmalloc,
+  map,
+  mapMoves,
   mempool,
   mutex,
   reap,

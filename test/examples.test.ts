@@ -22,6 +22,15 @@ const expected: Readonly<Record<string, RegExp[]>> = {
     /last a: one updater's last/,
     /violated invariants: 0/,
   ],
+  "lecture-merge.mjs": [
+    /made it \{A,C,B,D\}; meanwhile the list became \{A,E,D\}/,
+    /ERR_CONFLICT, base \{A,C,D\}, mine \{A,C,B,D\}, theirs \{A,E,D\}, distance 1/,
+    /the cell: version 3, merged over 1: \{A,E,B,D\}/,
+    /by hand: {2}V is V' \+ 1: a merge: \{A,E,B,D\}/,
+    /a swap: \{A,E,B,D,F\}/,
+    /swaps, merges, conflicts: 2 1 1/,
+    /violated invariants: 0/,
+  ],
   "super-duper.mjs": [/20,000 structures published; the reader saw many of them, and 0 torn ones/, /not yet given back: 0/],
   "embedded-head.mjs": [
     /still reads meaning = 1/,
@@ -39,6 +48,14 @@ const expected: Readonly<Record<string, RegExp[]>> = {
   "memory-debug.mjs": [
     /write-after-free, 12 bytes into a block of 40\n {2}allocated by "main" .*writeAfterFree.*\n {2}freed by "main" .*writeAfterFree/,
     /300 +3 +kmalloc-128 +0 +\d+ importer \(gone\) .*forget/,
+  ],
+  "lists.mjs": [
+    /routes: 10:0 20:0 30:0\nafter 500 replacements: 10:0 20:500 30:0/,
+    /walked it many times: true; saw anything else than its three routes: 0/,
+    /refused: ERR_LOCK_NOT_HELD\nrefused: ERR_NOT_LINKED/,
+    /spliced away: "" is left/,
+    /jobs: fetch, build, test twice, deploy\nremoved: true and again: false\njobs left: deploy - last: deploy/,
+    /violated invariants: 0/,
   ],
   "vmalloc.mjs": [
     /at 123456: p; in the guard page: ERR_PAGE_FAULT/,

@@ -5,14 +5,18 @@ import { attach } from "./attach.js";
 import { blocks } from "./blocks.js";
 import { bonsai } from "./bonsai.js";
 import { call } from "./call.js";
+import { cell } from "./cell.js";
+import { comparisonLocks } from "./comparison-locks.js";
 import { directory } from "./directory.js";
 import { killed } from "./killed.js";
 import { map } from "./map.js";
 import { mapMoves } from "./map-moves.js";
+import { lists } from "./lists.js";
 import { mempool } from "./mempool.js";
 import { mutex } from "./mutex.js";
 import { phase } from "./phase.js";
 import { polling } from "./polling.js";
+import { queues } from "./queues.js";
 import { reap } from "./reap.js";
 import { retire } from "./retire.js";
 import { reuse } from "./reuse.js";
@@ -43,6 +47,7 @@ export const scenarios: readonly Scenario[] = [
   bonsai,
   blocks,
   writers,
+  lists,
   slab,
   sheaves,
   typesafe,
@@ -52,7 +57,10 @@ export const scenarios: readonly Scenario[] = [
   mapMoves,
   mempool,
   mutex,
+  comparisonLocks,
+  queues,
   reap,
   killed,
   directory,
+  cell,
 ].flat();

@@ -9,6 +9,8 @@ import { cell } from "./cell.js";
 import { comparisonLocks } from "./comparison-locks.js";
 import { directory } from "./directory.js";
 import { killed } from "./killed.js";
+import { map } from "./map.js";
+import { mapMoves } from "./map-moves.js";
 import { lists } from "./lists.js";
 import { mempool } from "./mempool.js";
 import { mutex } from "./mutex.js";
@@ -51,6 +53,8 @@ export const scenarios: readonly Scenario[] = [
   typesafe,
   slub,
   vmalloc,
+  map,
+  mapMoves,
   mempool,
   mutex,
   comparisonLocks,

@@ -8,6 +8,7 @@
 import { type Address, field } from "../../src/memory/address.js";
 import type { Layout } from "../../src/memory/layout.js";
 import { SharedMemory } from "../../src/memory/memory.js";
+import { Publication } from "../../src/memory/publication.js";
 import { SlotWord } from "../../src/memory/slot.js";
 import { EventCount } from "../../src/rcu/event-count.js";
 import { EventLoopPeriods } from "../../src/rcu/flavors/event-loop.js";
@@ -28,6 +29,8 @@ const NODE_WORKS = 12;
 const PHASE_SECTIONS = 3000;
 /** Transfers of objects (slot.ts: INTENT, REFILL_MASK), of which one is delayed in its midst, where its thread may be killed. */
 const TRANSFERS = 6;
+/** Publications without a lock (publication.ts), of which one is delayed in its midst, or right after. */
+const PUBLICATIONS = 20;
 
 const sleeper = new Int32Array(new SharedArrayBuffer(4));
 
@@ -137,6 +140,11 @@ export function injectDelays(random: Random, layoutIfKnown: () => Layout | undef
   PhaseReader.prototype.unlock = function (index) {
     if (random.below(PHASE_SECTIONS) === 0) fuse = random.below(3);
     unlock.call(this, index);
+  };
+  const { publish } = Publication.prototype;
+  Publication.prototype.publish = function (change) {
+    if (random.below(PUBLICATIONS) === 0) fuse = random.below(16);
+    return publish.call(this, change);
   };
   const { announceSleep } = EventCount.prototype;
   EventCount.prototype.announceSleep = function () {

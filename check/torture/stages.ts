@@ -1,0 +1,16 @@
+/** Main's part of a torture run, by structure. */
+
+import { hashMaps } from "./hash-maps.js";
+import { intervalMaps } from "./interval-maps.js";
+import type { Structure } from "./job.js";
+import type { Timed } from "./linearizable.js";
+import type { Stage } from "./stage.js";
+
+const elements: Stage = { open: () => [], fill: () => {} };
+
+/** What main does. */
+export const stages: Readonly<Record<Structure, Stage<Timed>>> = {
+  rcu: elements,
+  intervalMap: intervalMaps as Stage<Timed>,
+  map: hashMaps as Stage<Timed>,
+};

@@ -6,8 +6,9 @@ const { heap, memory } = shared.domain.arena;
 const pages = shared.phaseDomain("pages"); // grace periods of its own: who sleeps here holds up nobody else
 
 function publish(text) {
-  const page = heap.kmalloc(utf8.bytes(text));
-  utf8.write(memory, page, text);
+  const prepared = utf8.prepare(text);
+  const page = heap.kmalloc(utf8.bytes(prepared));
+  utf8.write(memory, page, prepared);
   return page;
 }
 

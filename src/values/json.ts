@@ -11,15 +11,13 @@
 import { blockCodec } from "./block.js";
 import type { VariableCodec } from "./codec.js";
 import { show, ValueError } from "./errors.js";
+import { decodeText, encodeText } from "./text.js";
 
 /** What JSON can say. */
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
 /** Deepest nesting: of what goes deeper, the walks here might overflow the stack of a reader that stands deep itself. */
 const MOST_DEPTH = 1000;
-
-const encoder = new TextEncoder();
-const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** Values that JSON can say. Typed by the caller: `jsonOf`. */
 export const json: VariableCodec<Json> = blockCodec<Json>({
@@ -36,12 +34,12 @@ export function jsonOf<T>(): VariableCodec<T> {
   return json as VariableCodec<unknown> as VariableCodec<T>;
 }
 
-function encode(value: Json): Uint8Array {
-  return encoder.encode(JSON.stringify(sayable(value, { objects: [], keys: [] })));
+function encode(value: Json): Uint8Array<ArrayBuffer> {
+  return encodeText(JSON.stringify(sayable(value, { objects: [], keys: [] })));
 }
 
-function decode(bytes: Uint8Array): Json {
-  return JSON.parse(decoder.decode(bytes)) as Json;
+function decode(bytes: Uint8Array<ArrayBuffer>): Json {
+  return JSON.parse(decodeText(bytes)) as Json;
 }
 
 /** Where a walk stands: the objects around, and the key in each. */
@@ -96,8 +94,7 @@ function sayableObject(value: object, path: Path): unknown {
       const said = sayable(held, path);
       if (said === held) continue;
       changed ??= Object.fromEntries(Object.entries(value));
-      // Defined and not assigned: the key may be __proto__.
-      Object.defineProperty(changed, key, { value: said, enumerable: true, configurable: true, writable: true });
+      (changed as Record<string, unknown>)[key] = said; // a property of its own already, be it called __proto__
     }
   }
   objects.pop();

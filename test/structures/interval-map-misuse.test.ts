@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type FixedCodec, Shared, struct, u16, u32 } from "../../src/index.js";
+import { codec, type FixedCodec, type IntervalMap, Shared, struct, u16, u32 } from "../../src/index.js";
 import { FLAVORS, type FlavorName } from "../../src/rcu/flavors/flavor.js";
 
 const MEGABYTES = 2 ** 20;
@@ -118,7 +118,51 @@ function readInCodec(flavor: FlavorName): void {
   shared.close();
 }
 
+function throwInCodec(flavor: FlavorName): void {
+  const shared = Shared.create({ bytes: 4 * MEGABYTES, flavor });
+  const thrown = new Error("of the user's codec");
+  let decodes = true;
+  const brittle = codec<number>({
+    name: "brittle",
+    encode(value) {
+      if (value < 0) throw thrown;
+      if (value === 9) map.set(100, 109, 1); // it runs before the lock is taken
+      return Uint8Array.of(value);
+    },
+    decode([value = 0]) {
+      if (!decodes) throw thrown;
+      return value;
+    },
+  });
+  const map: IntervalMap<"u32", number> = shared.intervalMap("map", { bounds: "u32", value: brittle });
+  map.set(0, 9, 3);
+  const is = (error: unknown): boolean => error === thrown;
+  const used = shared.stats().bytes.used;
+  for (const failing of [() => map.set(5, 6, -1), () => map.load([[1, 2, 3] as const, [3, 4, -1] as const])]) assert.throws(failing, is);
+  assert.equal(shared.stats().bytes.used, used);
+  decodes = false;
+  for (const failing of [() => map.get(5), () => map.at(5, ({ value }) => value), () => [...map]]) assert.throws(failing, is);
+  assert.equal(shared.domain.readLockHeld, false);
+  // What needs no decoding goes on: splitting an entry, laying the map out anew, looking at it.
+  map.delete(4, 5);
+  map.compact();
+  assert.deepEqual(map.check(), []);
+  decodes = true;
+  map.set(4, 4, 9);
+  assert.deepEqual(
+    [...map],
+    [
+      [0, 3, 3],
+      [4, 4, 9],
+      [6, 9, 3],
+      [100, 109, 1],
+    ],
+  );
+  shared.close();
+}
+
 for (const flavor of FLAVORS) {
+  test(`${flavor}: what a codec's own functions throw reaches the caller, and the map is as before`, () => throwInCodec(flavor));
   test(`${flavor}: a stack overflow inside at() leaves no section open`, () => overflowInAt(flavor));
   test(`${flavor}: a stack overflow inside set() leaves a map that the next update makes whole`, () => overflowInSet(flavor, flavor === "event-loop" ? 20 : 6));
   test(`${flavor}: a codec that reads another map does not end the section it is called in`, () => readInCodec(flavor));

@@ -8,9 +8,12 @@ import { seedOf } from "../../check/support/seed.js";
 import type { FlavorName } from "../../src/rcu/flavors/flavor.js";
 import type { IntervalMap } from "../../src/structures/interval-map.js";
 import type { BoundsTypes } from "../../src/structures/schema.js";
+import { bytes } from "../../src/values/bytes.js";
 import type { Codec } from "../../src/values/codec.js";
-import { u16, u32 } from "../../src/values/scalars.js";
-import { struct } from "../../src/values/struct.js";
+import { f64 } from "../../src/values/f64.js";
+import { json } from "../../src/values/json.js";
+import { bool, u16, u32 } from "../../src/values/scalars.js";
+import { type StructOf, struct } from "../../src/values/struct.js";
 import { utf8 } from "../../src/values/utf8.js";
 import { PlainMap } from "../support/plain-map.js";
 import { flush, turn, World } from "../support/world.js";
@@ -174,6 +177,12 @@ batchTest({ name: "u128 to u16", ...in128, codec: u16, value: (n) => n, shown: (
 batchTest({ name: "u128 to u32", ...in128, codec: u32, value: (n) => 2 ** 32 - 1 - n, shown: (view) => view }, 50);
 batchTest({ name: "u128 to utf8", ...in128, codec: utf8, value: textOf, shown: (view) => view }, 50);
 batchTest({ name: "u128 to struct", ...in128, codec: record, value: recordOf, shown: ({ country, version }) => ({ country, version }) }, 50);
+const shape = { at: struct({ x: f64 }), on: bool };
+const shapeOf = (n: number): StructOf<typeof shape> => ({ at: { x: [Number.NaN, 0, -0, 0.1][n] ?? n }, on: n > 1 });
+batchTest({ name: "u32 to f64", ...in32, codec: f64, value: (n) => [Number.NaN, 0, -0, 0.1][n] ?? n, shown: (view) => view }, 20);
+batchTest({ name: "u32 to nested struct", ...in32, codec: struct(shape), value: shapeOf, shown: ({ at, on }) => ({ at: { x: at.x }, on }) }, 20);
+batchTest({ name: "u32 to bytes", ...in32, codec: bytes, value: (n) => Uint8Array.from(Buffer.from(textOf(n))), shown: (view) => view }, 20);
+batchTest({ name: "u128 to json", ...in128, codec: json, value: (n) => [null, [], { a: [n] }, textOf(n)][n] ?? n, shown: (view) => view }, 20);
 for (const flavor of ["phase", "tree"] as const) {
   batchTest({ name: "u32 to u16", ...in32, codec: u16, value: (n) => n, shown: (view) => view }, 30, flavor);
   batchTest({ name: "u128 to utf8", ...in128, codec: utf8, value: textOf, shown: (view) => view }, 20, flavor);

@@ -182,11 +182,28 @@ test("a block is compared with any part of other bytes, and what is behind its l
 
 test("each codec's text is its own, and says what it is", () => {
   const all = [
-    u8, u16, u32, i32, f64, bool, utf8, bytes, json, rcuHead, record, nested, duration,
-    struct({ a: u8 }), struct({ a: u16 }), struct({ b: u8 }), struct({ a: u8, b: u8 }), struct({ a: struct({ b: u8 }) }), struct({ a: struct({ b: u8 }), c: u8 }),
+    u8,
+    u16,
+    u32,
+    i32,
+    f64,
+    bool,
+    utf8,
+    bytes,
+    json,
+    rcuHead,
+    record,
+    nested,
+    duration,
+    struct({ a: u8 }),
+    struct({ a: u16 }),
+    struct({ b: u8 }),
+    struct({ a: u8, b: u8 }),
+    struct({ a: struct({ b: u8 }) }),
+    struct({ a: struct({ b: u8 }), c: u8 }),
     struct({ a: struct({ b: u8, c: u8 }) }),
     ...["u8", "utf8", "a", "b", "duration"].map((name) => codec({ name, encode: () => new Uint8Array(), decode: () => 0 })),
-  ]; // biome-ignore format: a list
+  ];
   assert.equal(new Set(all.map(({ name }) => name)).size, all.length);
   for (const one of all) assert.ok(isCodec(one) && !/\n/.test(one.name), one.name);
   assert.equal(record.name, "struct{country:u16,version:u32,flag:u16}");

@@ -1,5 +1,7 @@
 /** What the threads of a torture run are told. */
 
+import type { Appointment } from "./deaths.js";
+
 export const STRUCTURES = ["rcu", "intervalMap", "map"] as const;
 export type Structure = (typeof STRUCTURES)[number];
 
@@ -22,6 +24,9 @@ export interface TortureJob {
   readonly history: SharedArrayBuffer;
   /** The structure's own words, outside the arena (stage.ts). */
   readonly own: SharedArrayBuffer;
+  /** See deaths.ts. */
+  readonly deaths: SharedArrayBuffer;
+  readonly appointment: Appointment | undefined;
   /** Grace periods are a no-op: the run must fail. */
   readonly busted: boolean;
 }

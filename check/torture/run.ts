@@ -10,6 +10,7 @@ import { Crew } from "../support/crew.js";
 import { Random } from "../support/seed.js";
 import { drained, liveIn, settle } from "../support/settle.js";
 import { sleep, until, within } from "../support/watchdog.js";
+import { deathBuffer } from "./deaths.js";
 import { Rounds } from "./history.js";
 import { ROW, type Structure } from "./job.js";
 import { Ledger } from "./ledger.js";
@@ -120,11 +121,14 @@ export class Run {
         pointers,
         tally: buffer,
         ledger: this.#ledger.buffer,
+        deaths: deathBuffer(threads),
         history: this.#rounds?.buffer ?? this.#own,
         own: this.#own,
         busted,
       };
-      const seats = new Seats(crew, this.#shared, orders, (what) => this.#tally.fail("hung", what));
+      // Elements have no calls of their own that a thread could die in.
+      const deaths = this.#options.kill && structure !== "rcu" ? new Random(seed, -8) : undefined;
+      const seats = new Seats(crew, this.#shared, orders, deaths, (what) => this.#tally.fail("hung", what));
       const watches = [this.#shared.domain, this.#shared.phaseDomain("side")].map((domain) => new StallWatch(domain));
       await this.#torture(crew, seats, watches, signal);
       const seconds = (performance.now() - this.#started) / 1000;
@@ -218,6 +222,7 @@ export class Run {
     while (!this.#ended) {
       await sleep(10);
       if (!this.#stopping) this.#rounds?.step(seats.lives(), seats.isGone, this.#tally);
+      void seats.killSleepers();
       if (this.#random.below(20) === 0) memory.notify(field(layout.root, DomainWord.WANTED));
       for (const watch of watches) {
         const stall = watch.look((thread) => seats.nameOf(thread));

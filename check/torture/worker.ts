@@ -9,6 +9,7 @@ import type { Orders } from "../support/crew.js";
 import { hand } from "../support/hand.js";
 import { Random } from "../support/seed.js";
 import { sleep } from "../support/watchdog.js";
+import { Death } from "./deaths.js";
 import { bustGracePeriods, injectDelays } from "./disturb.js";
 import { buryElements, ElementReader, ElementUpdater } from "./elements.js";
 import { workOnHashMaps } from "./hash-maps.js";
@@ -30,6 +31,7 @@ let layout: Layout | undefined;
 // Before anything of the library has run, so that its code is compiled with them. Some threads run it as it is.
 if (job.life % 4 !== 0) injectDelays(new Random(job.seed, -job.life), () => layout);
 if (job.busted) bustGracePeriods();
+const death = job.appointment === undefined ? undefined : new Death(job.appointment, job.deaths, job.seat, job.life);
 process.removeAllListeners("warning"); // of sections left open over a turn, on purpose
 
 const self = hand<TortureJob>();
@@ -67,13 +69,18 @@ const works: Readonly<Record<Structure, (thread: Thread) => Work>> = {
 };
 const work = works[job.structure](thread);
 
+function update(): void {
+  if (death === undefined) work.update();
+  else death.during(() => work.update());
+}
+
 function turn(): void {
   const { random } = thread;
   const ends = performance.now() + TURN;
   const updatesOnly = work.updates && thread.oneIn(3);
   do {
     for (let i = random.from(1, 40); i > 0 && !updatesOnly; i--) work.read();
-    if (work.updates) for (let i = random.from(1, 8); i > 0; i--) work.update();
+    if (work.updates) for (let i = random.from(1, 8); i > 0; i--) update();
     if (thread.oneIn(200)) thread.notifyForNothing();
   } while (performance.now() < ends && !thread.oneIn(50));
 }

@@ -14,6 +14,8 @@ export { type AttachOptions, Shared, type SharedHandle, type SharedOptions, type
 export type { EntryView } from "./structures/entry-view.js";
 export { KeyError } from "./structures/errors.js";
 export { IntervalMap } from "./structures/interval-map.js";
+export { type ListCode, ListError } from "./structures/list/errors.js";
+export { type ListRef, SharedList } from "./structures/list/shared-list.js";
 export { type SetOptions, SharedMap } from "./structures/map/map.js";
 export type { MapSchema } from "./structures/map/schema.js";
 export type { BoundsName, BoundsTypes, GivenKey, IntervalMapSchema, Key } from "./structures/schema.js";
@@ -23,6 +25,8 @@ export { type CodecOptions, codec } from "./values/custom.js";
 export { ValueError } from "./values/errors.js";
 export { f64 } from "./values/f64.js";
 export { type Json, json, jsonOf } from "./values/json.js";
+export { hlistHead, hlistNode, hlistNullsHead, hlistNullsNode, listHead } from "./values/list-head.js";
+export { lfsNode, wfcqNode } from "./values/queue-nodes.js";
 export { rcuHead } from "./values/rcu-head.js";
 export { bool, i32, u8, u16, u32 } from "./values/scalars.js";
 export { containerOf, type Fields, offsetOf, type StructCodec, type StructOf, type StructView, struct } from "./values/struct.js";

@@ -5,12 +5,15 @@ import { attach } from "./attach.js";
 import { blocks } from "./blocks.js";
 import { bonsai } from "./bonsai.js";
 import { call } from "./call.js";
+import { comparisonLocks } from "./comparison-locks.js";
 import { directory } from "./directory.js";
 import { killed } from "./killed.js";
+import { lists } from "./lists.js";
 import { mempool } from "./mempool.js";
 import { mutex } from "./mutex.js";
 import { phase } from "./phase.js";
 import { polling } from "./polling.js";
+import { queues } from "./queues.js";
 import { reap } from "./reap.js";
 import { retire } from "./retire.js";
 import { reuse } from "./reuse.js";
@@ -41,6 +44,7 @@ export const scenarios: readonly Scenario[] = [
   bonsai,
   blocks,
   writers,
+  lists,
   slab,
   sheaves,
   typesafe,
@@ -48,6 +52,8 @@ export const scenarios: readonly Scenario[] = [
   vmalloc,
   mempool,
   mutex,
+  comparisonLocks,
+  queues,
   reap,
   killed,
   directory,

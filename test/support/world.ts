@@ -39,6 +39,11 @@ export class World {
     this.#image = Uint8Array.from(new Uint8Array(this.buffer));
   }
 
+  /** Whether it is as it was then. */
+  isAsSnapshot(): boolean {
+    return Buffer.compare(new Uint8Array(this.buffer), this.#image as Uint8Array) === 0;
+  }
+
   /** Set it back to the snapshot. */
   restore(): void {
     new Uint8Array(this.buffer).set(this.#image as Uint8Array);

@@ -7,7 +7,7 @@ import type { Timed } from "./linearizable.js";
 import type { ErrorKind } from "./tally.js";
 
 /** Bytes of a structure's own words. */
-export const OWN_BYTES = 2 ** 22;
+export const OWN_BYTES = 2 ** 24;
 
 export interface Stage<O extends Timed = never> {
   /** What is played in the rounds of checked operations. */

@@ -20,8 +20,8 @@ export interface StampedText extends Stamped {
   readonly text: string;
 }
 
-const textOf = (version: number): string => "é".repeat(version % 300);
+const textOf = (key: number, version: number): string => "é".repeat((key + version) % 300);
 
-export const stampText = (key: number, version: number): StampedText => ({ ...stamp(key, version), text: textOf(version) });
+export const stampText = (key: number, version: number): StampedText => ({ ...stamp(key, version), text: textOf(key, version) });
 
-export const isStampedText = (value: StampedText, key: number): boolean => isStamped(value, key) && value.text === textOf(value.version);
+export const isStampedText = (value: StampedText, key: number): boolean => isStamped(value, key) && value.text === textOf(key, value.version);

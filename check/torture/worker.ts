@@ -16,7 +16,9 @@ import { workOnHashMaps } from "./hash-maps.js";
 import { workOnIntervalMaps } from "./interval-maps.js";
 import { type Structure, type TortureJob, updates } from "./job.js";
 import { Ledger } from "./ledger.js";
+import { workOnLists } from "./lists.js";
 import { mainPlace, sidePlace } from "./place.js";
+import { workOnQueues } from "./queues.js";
 import { Tally } from "./tally.js";
 import { Step, Thread } from "./thread.js";
 import type { Work } from "./work.js";
@@ -66,6 +68,8 @@ const works: Readonly<Record<Structure, (thread: Thread) => Work>> = {
   rcu: elements,
   intervalMap: workOnIntervalMaps,
   map: workOnHashMaps,
+  list: workOnLists,
+  queues: workOnQueues,
 };
 const work = works[job.structure](thread);
 

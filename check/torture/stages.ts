@@ -1,5 +1,6 @@
 /** Main's part of a torture run, by structure. */
 
+import { cells } from "./cells.js";
 import { hashMaps } from "./hash-maps.js";
 import { intervalMaps } from "./interval-maps.js";
 import type { Structure } from "./job.js";
@@ -15,6 +16,7 @@ export const stages: Readonly<Record<Structure, Stage<Timed>>> = {
   rcu: elements,
   intervalMap: intervalMaps as Stage<Timed>,
   map: hashMaps as Stage<Timed>,
+  cell: cells as Stage<Timed>,
   list: lists as Stage<Timed>,
   queues: queues as Stage<Timed>,
 };

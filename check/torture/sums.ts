@@ -15,11 +15,16 @@ export class Sums {
     this.#at = at;
   }
 
-  /** Make an addition. One that throws was not made, and its error is thrown again; it stays counted as begun. */
+  /** Make an addition. One that throws was not made. */
   add(sum: number, make: () => void): void {
     const at = this.#at + 2 * sum;
     Atomics.add(this.#words, at, 1);
-    make();
+    try {
+      make();
+    } catch (error) {
+      Atomics.sub(this.#words, at, 1);
+      throw error;
+    }
     Atomics.add(this.#words, at + 1, 1);
   }
 

@@ -9,6 +9,7 @@ import type { Orders } from "../support/crew.js";
 import { hand } from "../support/hand.js";
 import { Random } from "../support/seed.js";
 import { sleep } from "../support/watchdog.js";
+import { workOnCells } from "./cells.js";
 import { Death } from "./deaths.js";
 import { bustGracePeriods, injectDelays } from "./disturb.js";
 import { buryElements, ElementReader, ElementUpdater } from "./elements.js";
@@ -68,6 +69,7 @@ const works: Readonly<Record<Structure, (thread: Thread) => Work>> = {
   rcu: elements,
   intervalMap: workOnIntervalMaps,
   map: workOnHashMaps,
+  cell: workOnCells,
   list: workOnLists,
   queues: workOnQueues,
 };

@@ -507,6 +507,7 @@ export class Tables {
    * @throws OutOfMemoryError when entries are being moved, and there is no memory for it
    */
   hold(): Table {
+    this.#refresh(); // a table of earlier in this epoch may have been replaced since, by whoever had the lock: then #finish does nothing
     for (let table = this.current; ; table = this.current) {
       const next = this.nextOf(table);
       if (next === undefined) break;

@@ -26,6 +26,7 @@ export { ValueError } from "./values/errors.js";
 export { f64 } from "./values/f64.js";
 export { type Json, json, jsonOf } from "./values/json.js";
 export { hlistHead, hlistNode, hlistNullsHead, hlistNullsNode, listHead } from "./values/list-head.js";
+export { lfsNode, wfcqNode } from "./values/queue-nodes.js";
 export { rcuHead } from "./values/rcu-head.js";
 export { bool, i32, u8, u16, u32 } from "./values/scalars.js";
 export { containerOf, type Fields, offsetOf, type StructCodec, type StructOf, type StructView, struct } from "./values/struct.js";

@@ -65,12 +65,12 @@ const INTERNAL_OF_HEAP = new Set([
 ]);
 
 test("every call, export, code and figure of quiesce/memory", () => {
-  const { Arena, FileStore, Mempool, RobustMutex, SpinLock, Vmalloc } = memoryDoor;
+  const { Arena, FileStore, Mempool, RobustMutex, RwLock, SeqLock, SpinLock, Vmalloc } = memoryDoor;
   const section = api.slice(api.indexOf("## quiesce/memory"));
-  const calls = [Heap, Arena, AreaView, FileStore, Mempool, RobustMutex, SpinLock, Vmalloc]
+  const calls = [Heap, Arena, AreaView, FileStore, Mempool, RobustMutex, RwLock, SeqLock, SpinLock, Vmalloc]
     .flatMap(({ prototype }) => Object.getOwnPropertyNames(prototype))
     .filter((name) => !INTERNAL_OF_HEAP.has(name));
-  const codes = ["errors", "heap", "mempool", "robust-mutex", "slot", "vmalloc/store"].flatMap(
+  const codes = ["errors", "heap", "mempool", "robust-mutex", "rw-lock", "seqlock", "slot", "vmalloc/store"].flatMap(
     (file) => readFileSync(`src/memory/${file}.ts`, "utf8").match(/ERR_[A-Z_]+/g) ?? [],
   );
   const info = new World(64).arena(1).heap.slabinfo()[0];
@@ -96,7 +96,7 @@ const INTERNAL_OF_LISTS = new Set(["constructor", "mayUpdate", "mayRead", "wayBa
 
 test("every call and code of the lists", () => {
   const { RcuHlist, RcuHlistNulls, RcuList, SharedList } = structuresDoor;
-  const section = api.slice(api.indexOf("### Lists"), api.indexOf("## Debugging"));
+  const section = api.slice(api.indexOf("### Lists"), api.indexOf("## quiesce/memory"));
   const [list = "", hlist = "", nulls = "", friendly = ""] = section.split(/\| `RcuHlist|`shared\.list/);
   const HashChain = Object.getPrototypeOf(RcuHlist.prototype);
   const rows: [object[], string][] = [
@@ -117,6 +117,27 @@ test("every call and code of the lists", () => {
   const codes = readFileSync("src/structures/list/errors.ts", "utf8").match(/ERR_\w+/g) ?? [];
   assert.ok(codes.length >= 4);
   mustHave(codes, "codes");
+});
+
+test("every call and export of quiesce/structures", () => {
+  const section = api.slice(api.indexOf("## quiesce/structures"), api.indexOf("## quiesce/memory"));
+  const { LfStack, WfcQueue } = structuresDoor;
+  const calls = [LfStack, WfcQueue].flatMap(({ prototype }) => Object.getOwnPropertyNames(prototype)).filter((name) => name !== "constructor");
+  assert.deepEqual(
+    [...Object.keys(structuresDoor), ...calls].filter((name) => !new RegExp(`\\b${name}\\b`).test(section)),
+    [],
+    "docs/api.md lacks these of quiesce/structures",
+  );
+});
+
+test("every door has its section, or is README.md's", () => {
+  const { exports } = JSON.parse(readFileSync("package.json", "utf8")) as { exports: Record<string, unknown> };
+  const doors = Object.keys(exports).filter((door) => door !== "." && door !== "./package.json");
+  assert.deepEqual(doors, ["./rcu", "./memory", "./structures"]);
+  mustHave(
+    doors.map((door) => `\`${door.replace(".", "quiesce")}\``),
+    "doors",
+  );
 });
 
 test("every code, tracepoint, flavor and figure", () => {

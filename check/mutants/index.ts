@@ -8,6 +8,7 @@ import { life } from "./life.js";
 import { limits } from "./limits.js";
 import { lists } from "./lists.js";
 import type { Mutant } from "./mutant.js";
+import { queues } from "./queues.js";
 import { sheaves } from "./sheaves.js";
 import { slub } from "./slub.js";
 import { structuresAndAllocators } from "./structures-and-allocators.js";
@@ -26,5 +27,6 @@ export const mutants: readonly Mutant[] = [
   sheaves,
   slub,
   vmalloc,
+  queues,
   limits,
 ].flat();

@@ -5,6 +5,7 @@ import { attach } from "./attach.js";
 import { blocks } from "./blocks.js";
 import { bonsai } from "./bonsai.js";
 import { call } from "./call.js";
+import { comparisonLocks } from "./comparison-locks.js";
 import { directory } from "./directory.js";
 import { killed } from "./killed.js";
 import { lists } from "./lists.js";
@@ -12,6 +13,7 @@ import { mempool } from "./mempool.js";
 import { mutex } from "./mutex.js";
 import { phase } from "./phase.js";
 import { polling } from "./polling.js";
+import { queues } from "./queues.js";
 import { reap } from "./reap.js";
 import { retire } from "./retire.js";
 import { reuse } from "./reuse.js";
@@ -50,6 +52,8 @@ export const scenarios: readonly Scenario[] = [
   vmalloc,
   mempool,
   mutex,
+  comparisonLocks,
+  queues,
   reap,
   killed,
   directory,

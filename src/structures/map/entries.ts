@@ -86,9 +86,11 @@ export class Entries {
     const block = this.#valueBlock(update);
     let outcome: Outcome = "refused";
     try {
-      while ((outcome = this.#try(hash, update, block)) === "held" || outcome === "no memory") {
+      outcome = this.#try(hash, update, block);
+      while (outcome === "held" || outcome === "no memory") {
         if (outcome === "held") this.#waitForHolder();
         else this.#getSpare(update);
+        outcome = this.#try(hash, update, block);
       }
     } finally {
       if (outcome !== "done" && block !== NULL) this.#heap.kfree(block);
@@ -136,7 +138,8 @@ export class Entries {
       if (update.value !== undefined) buckets.add();
       const made = this.#take(buckets.words() * 4);
       if (made === NULL) return "no memory";
-      this.version = nextVersion(tables.version);
+      if (update.value !== undefined) this.version = nextVersion(tables.version);
+      else tables.outdate(buckets.entryVersion(old));
       const entry = buckets.write(made, this.version, update.expires);
       if (update.value !== undefined) {
         if (isVariable) memory.write(buckets.valueOf(entry), valueBlock);

@@ -32,15 +32,15 @@ import { Buckets } from "./bucket.js";
 import { Clock } from "./clock.js";
 import { Decoded } from "./decoded.js";
 import { Entries } from "./entries.js";
-import { type Keys, keysOf } from "./keys.js";
+import { type Keys, keysOf, WordKeys } from "./keys.js";
 import { checkTtl, type MapSchema } from "./schema.js";
 import { type Table, Tables } from "./tables.js";
+import { WordLookup } from "./word-lookup.js";
 import { blockOf, countOf, LEAST_BITS, MapWord, MOST_BITS } from "./words.js";
 
-/** Entries a bucket has on the average: more let the table grow, fewer let it shrink; for a table that is made for many entries at once. */
-const MOST_LOAD = 3;
-const LEAST_LOAD = 0.5;
-const FULL_LOAD = 2;
+/** Entries a bucket has on the average: more let the table grow, fewer let it shrink. As the kernel's rhashtable: most lookups then compare one key, and the processor foresees how they end. */
+const MOST_LOAD = 0.75;
+const LEAST_LOAD = 0.3;
 /** Updates that change the number of entries between two looks at it. */
 const UPDATES_A_LOOK = 16;
 /** Entries that this thread keeps decoded at most. */
@@ -69,6 +69,9 @@ export class SharedMap<K, T, V = T> {
   readonly #tables: Tables;
   readonly #entries: Entries;
   readonly #schema: MapSchema<K, T, V>;
+  readonly #isPlain: boolean;
+  /** Of a map of words by words. */
+  readonly #wordLookup: WordLookup | undefined;
   /** Of a value that is decoded at each reading: a number, or what cannot be frozen. */
   readonly #decoded: Decoded<T> | undefined;
   readonly #hasLimits: boolean;
@@ -102,13 +105,16 @@ export class SharedMap<K, T, V = T> {
     this.#hasLimits = format.expires || format.used;
     const hasExpired = format.expires ? (entry: Address) => this.#hasExpired(entry) : () => false;
     this.#entries = new Entries(place, publication, this.#buckets as Buckets<unknown>, this.#tables, this.#codec as CodecBase<unknown>, hasExpired, this.#mend);
-    const isPlain = schema.value.words !== undefined && !("offsets" in schema.value);
-    this.#decoded = isPlain || !schema.value.canFreeze ? undefined : new Decoded(MOST_DECODED);
+    this.#isPlain = schema.value.words !== undefined && !("offsets" in schema.value);
+    const isWordMap = this.#keys instanceof WordKeys && keysOf(schema.value, 0) instanceof WordKeys;
+    if (isWordMap && !this.#hasLimits)
+      this.#wordLookup = new WordLookup(memory, this.#reader, this.#tables, this.#keys as unknown as WordKeys, schema.value.name === "i32");
+    this.#decoded = this.#isPlain || !schema.value.canFreeze ? undefined : new Decoded(MOST_DECODED);
   }
 
   // Reading --------------------------------------------------------------------------------------------
 
-  /** In a section: the entry of the parsed key, NULL for none. */
+  /** The entry of the parsed key, NULL for none. Enters a section as Tables.find does. */
   #find(hash: number): Address {
     const block = this.#tables.find(hash);
     const entry = this.#buckets.find(block);
@@ -137,7 +143,8 @@ export class SharedMap<K, T, V = T> {
    * @throws KeyError (ERR_KEY), ClosedError
    */
   get(key: K): T | undefined {
-    return this.#get(this.#keys.parse(key));
+    const lookup = this.#wordLookup;
+    return lookup === undefined ? this.#get(this.#keys.parse(key)) : (lookup.get(key as number) as T | undefined);
   }
 
   /**
@@ -149,19 +156,18 @@ export class SharedMap<K, T, V = T> {
   }
 
   #get(hash: number): T | undefined {
-    const reader = this.#reader;
     const decoded = this.#decoded;
-    // A built-in codec of numbers, or what is decoded already: no foreign code runs.
-    if (decoded === undefined) return this.#read(hash);
-    reader.enter();
+    // What the built-in codecs of numbers read, or what is decoded already: no foreign code runs in between, and a section need not be opened for it.
+    if (decoded === undefined && !this.#isPlain) return this.#read(hash);
     const entry = this.#find(hash);
-    if (entry === NULL) {
-      reader.exit();
-      return undefined;
+    let value: T | undefined;
+    let isKnown = true;
+    if (entry !== NULL) {
+      value = decoded === undefined ? this.#codec.read(this.#memory, this.#buckets.valueOf(entry)) : decoded.get(hash, this.#buckets.entryVersion(entry));
+      isKnown = value !== undefined;
     }
-    const value = decoded.get(hash, this.#buckets.entryVersion(entry));
-    reader.exit();
-    return value ?? this.#decode(hash);
+    this.#reader.exit();
+    return isKnown ? value : this.#decode(hash);
   }
 
   #decode(hash: number): T | undefined {
@@ -200,7 +206,6 @@ export class SharedMap<K, T, V = T> {
   /** The version of the key's entry: a number that changes with each update of it, never comes back (but after 2^32 updates of its bucket), and is 0 when there is no entry. */
   getVersion(key: K): number {
     const hash = this.#keys.parse(key);
-    this.#reader.enter();
     const entry = this.#find(hash);
     const version = entry === NULL ? 0 : this.#buckets.entryVersion(entry);
     this.#reader.exit();
@@ -279,9 +284,9 @@ export class SharedMap<K, T, V = T> {
   #bucketFrom(from: number): { end: number; found: [K, T][] } {
     const nesting = this.#reader.begin();
     try {
-      const block = this.#tables.find(from | 0);
+      const { block, shift } = this.#tables.findBucket(from | 0);
       // The table may be another for the next: what counts is the range that this block stands for.
-      const span = 2 ** this.#tables.foundShift;
+      const span = 2 ** shift;
       return { end: (Math.floor(from / span) + 1) * span, found: [...this.#decodeBlock(block, from)] };
     } finally {
       this.#reader.endTo(nesting);
@@ -459,24 +464,25 @@ export class SharedMap<K, T, V = T> {
     const expires = this.#schema.ttl === undefined ? 0 : this.#clock.after(ttl as number);
     if (!this.#entries.update(hash, { value, expected, expires, isSweep: false })) return false;
     const { added } = this.#entries;
-    if (added !== 0 && ++this.#sinceLook >= UPDATES_A_LOOK) this.#lookAtSize();
+    if (added !== 0 && ++this.#sinceLook >= UPDATES_A_LOOK) this.#lookAtSize(added);
     if (added > 0 && this.#hasLimits) this.#sweep();
     this.#domain.afterUpdate();
     return true;
   }
 
-  #lookAtSize(): void {
+  // Each in its own direction: a table that was made for many entries to come must not shrink while they come.
+  #lookAtSize(added: number): void {
     this.#sinceLook = 0;
     const { size } = this;
     this.#inSection(() => {
       const { bits, buckets } = this.#tables.current;
-      if (size > buckets * MOST_LOAD) this.#tables.resize(bits + 1);
-      else if (size < buckets * LEAST_LOAD) this.#tables.resize(bits - 1);
+      if (added > 0 && size > buckets * MOST_LOAD) this.#tables.resize(bits + 1);
+      if (added < 0 && size < buckets * LEAST_LOAD) this.#tables.resize(bits - 1);
     });
   }
 
   #resizeFor(entries: number): void {
-    const bits = Math.min(MOST_BITS, Math.ceil(Math.log2(entries / FULL_LOAD)));
+    const bits = Math.min(MOST_BITS, Math.ceil(Math.log2(entries / MOST_LOAD)));
     this.#inSection(() => {
       if (bits > this.#tables.current.bits) this.#tables.resize(bits);
     });
@@ -610,7 +616,7 @@ export class SharedMap<K, T, V = T> {
         const hash = buckets.hash(block, i);
         if (hash >>> table.shift !== index) say(`an entry of bucket ${index} belongs into ${hash >>> table.shift}`);
         const version = buckets.entryVersion(buckets.entry(block, i));
-        if (version > buckets.version(block) || version === 0) say(`an entry of bucket ${index} has version ${version}, its block ${buckets.version(block)}`);
+        if (version === 0) say(`an entry of bucket ${index} has version 0`);
         const key = `${hash} ${String(buckets.key(block, i))}`;
         if (seen.has(key)) say(`key ${key} is twice in bucket ${index}`);
         seen.add(key);

@@ -22,6 +22,15 @@ const expected: Readonly<Record<string, RegExp[]>> = {
     /last a: one updater's last/,
     /violated invariants: 0/,
   ],
+  "lecture-merge.mjs": [
+    /made it \{A,C,B,D\}; meanwhile the list became \{A,E,D\}/,
+    /ERR_CONFLICT, base \{A,C,D\}, mine \{A,C,B,D\}, theirs \{A,E,D\}, distance 1/,
+    /the cell: version 3, merged over 1: \{A,E,B,D\}/,
+    /by hand: {2}V is V' \+ 1: a merge: \{A,E,B,D\}/,
+    /a swap: \{A,E,B,D,F\}/,
+    /swaps, merges, conflicts: 2 1 1/,
+    /violated invariants: 0/,
+  ],
   "super-duper.mjs": [/20,000 structures published; the reader saw many of them, and 0 torn ones/, /not yet given back: 0/],
   "embedded-head.mjs": [
     /still reads meaning = 1/,

@@ -2,6 +2,7 @@
 
 import { call } from "./call.js";
 import { callbacks } from "./callbacks.js";
+import { cell } from "./cell.js";
 import { flavors } from "./flavors.js";
 import { gracePeriod } from "./grace-period.js";
 import { life } from "./life.js";
@@ -29,4 +30,5 @@ export const mutants: readonly Mutant[] = [
   vmalloc,
   queues,
   limits,
+  cell,
 ].flat();

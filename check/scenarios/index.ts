@@ -5,6 +5,7 @@ import { attach } from "./attach.js";
 import { blocks } from "./blocks.js";
 import { bonsai } from "./bonsai.js";
 import { call } from "./call.js";
+import { cell } from "./cell.js";
 import { comparisonLocks } from "./comparison-locks.js";
 import { directory } from "./directory.js";
 import { killed } from "./killed.js";
@@ -57,4 +58,5 @@ export const scenarios: readonly Scenario[] = [
   reap,
   killed,
   directory,
+  cell,
 ].flat();

@@ -587,7 +587,12 @@ export class Heap implements ArenaLock, Objects {
   freeUnpublished(slot: number): void {
     const word = field(slotAddress(this.layout, slot), SlotWord.UNPUBLISHED);
     if (this.memory.read(word) === 0) return;
-    for (const block of this.#ownedBy(unpublishedTag(slot))) this.putBack(block);
+    const intent = field(slotAddress(this.layout, slot), SlotWord.INTENT);
+    for (const block of this.#ownedBy(unpublishedTag(slot))) {
+      this.memory.write(intent, -block); // a reaper that dies in putting it back may leave it neither live nor in its slab: the next finishes it
+      this.putBack(block);
+      this.memory.write(intent, 0);
+    }
     this.memory.write(word, 0);
   }
 

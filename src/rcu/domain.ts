@@ -89,6 +89,8 @@ export class Domain {
   readonly #waiter: Waiter;
   readonly #reclaimer: Reclaimer;
   readonly #driver: Driver;
+  /** Called once this thread has given its slot back: for whoever would wait for ever. */
+  readonly closing: Set<() => void> = new Set();
   readonly #family: Family<Domain>;
   readonly #debug: boolean;
   #closed = false;
@@ -574,6 +576,7 @@ export class Domain {
       domain.#driver.stop();
       domain.reader.close();
       domain.#site.events.wake(); // a barrier may wait for callbacks that are lost now
+      for (const end of domain.closing) end();
     }
     if (left) this.#departed.note();
     this.#closed = true;

@@ -25,30 +25,27 @@ export interface WaitOptions {
   readonly expedited?: boolean | undefined;
 }
 
-/** Rejects when the signal is aborted. */
-export function aborted(signal: AbortSignal): { readonly promise: Promise<never>; readonly forget: () => void } {
-  let forget = (): void => {};
-  const promise = new Promise<never>((_, reject) => {
-    const onAbort = (): void => reject(signal.reason);
-    signal.addEventListener("abort", onAbort, { once: true });
-    forget = () => signal.removeEventListener("abort", onAbort);
-  });
-  promise.catch(() => {}); // it is raced, and may lose
-  return { promise, forget };
-}
-
 /** Wait for `condition`, until the signal is aborted; `sleep` lets events through. Keeps the process alive. */
 export async function waitUntil(condition: () => boolean, sleep: () => Promise<unknown>, signal: AbortSignal | undefined): Promise<void> {
   signal?.throwIfAborted();
   if (condition()) return;
   // An asynchronous wait on shared memory never keeps a loop alive, so a timer does.
   const alive = setInterval(() => {}, 0x3fffffff);
-  const abort = signal === undefined ? undefined : aborted(signal);
+  let wake = (): void => {};
+  const onAbort = (): void => wake();
+  signal?.addEventListener("abort", onAbort);
   try {
-    while (!condition()) await (abort === undefined ? sleep() : Promise.race([sleep(), abort.promise]));
+    while (!condition()) {
+      // A promise of each sleep's own: one that all sleeps were raced with would remember each of them.
+      await new Promise<void>((resolve, reject) => {
+        wake = resolve;
+        sleep().then(() => resolve(), reject);
+      });
+      signal?.throwIfAborted();
+    }
   } finally {
     clearInterval(alive);
-    abort?.forget();
+    signal?.removeEventListener("abort", onAbort);
   }
 }
 

@@ -25,6 +25,7 @@ import { pause } from "../rcu/pause.js";
 import { ORIGIN_WORDS } from "../rcu/section-origin.js";
 import { FIRST_SEQUENCE } from "../rcu/sequence.js";
 import type { DomainStats } from "../rcu/stats.js";
+import { Cell, type CellOptions, cellSchema } from "../structures/cell/cell.js";
 import { IntervalMap } from "../structures/interval-map.js";
 import { LIST_NODE_BYTES, listSchemaText, SharedList } from "../structures/list/shared-list.js";
 import { SharedMap } from "../structures/map/map.js";
@@ -229,6 +230,19 @@ export class Shared {
   list<T>(name: string, codec: CodecBase<T>): SharedList<T> {
     const schema = listSchemaText(codec);
     return this.#structure(name, schema, () => new SharedList<T>(this.#directory.open(name, schema, { nodeBytes: LIST_NODE_BYTES }), codec));
+  }
+
+  /**
+   * Open the cell of this name, or make it: one value with a version. The same codec in every thread; `initial` is for whoever finds it without a value.
+   * @throws SchemaError, ValueError, OutOfMemoryError, ClosedError
+   */
+  cell<T>(name: string, codec: CodecBase<T>, options: CellOptions<T> & { readonly initial: T }): Cell<T, never>;
+  cell<T>(name: string, codec: CodecBase<T>, options?: CellOptions<T>): Cell<T>;
+  cell<T>(name: string, codec: CodecBase<T>, options?: CellOptions<T>): Cell<T> {
+    const schema = cellSchema(codec);
+    const cell = this.#structure(name, schema, () => new Cell<T>(this.#directory.open(name, schema, { nodeBytes: 0 }), codec));
+    if (options?.initial !== undefined) cell.begin(options.initial);
+    return cell;
   }
 
   /**

@@ -3,7 +3,7 @@
  * object is published, and read as 0.
  */
 
-import { type Address, field } from "../memory/address.js";
+import { field } from "../memory/address.js";
 import type { FixedCodec } from "./codec.js";
 import { show, ValueError } from "./errors.js";
 import { plainCodec } from "./fixed.js";
@@ -16,7 +16,7 @@ export function embedded(name: string, words: number): FixedCodec<number> {
     check(value) {
       if (value !== 0) throw new ValueError("ERR_VALUE_TYPE", `an embedded ${name} is written as 0; got ${show(value)}.`);
     },
-    write(memory, address: Address) {
+    write(memory, address) {
       for (let word = 0; word < words; word++) memory.write(field(address, word), 0);
     },
     read: () => 0,

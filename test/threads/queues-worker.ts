@@ -13,9 +13,18 @@ const { memory, heap } = domain.arena;
 const [source, dest] = queues.map((address) => new WfcQueue(domain, address as Address)) as [WfcQueue, WfcQueue];
 const stack = new LfStack(domain, spare as Address);
 
+/** Nodes that one producer takes from the heap; beyond them it waits for used ones. */
+const MOST = 10_000;
+let taken = 0;
+
 function takeNode(): Address {
-  const used = stack.popBlocking();
-  return used === NULL ? domain.allocate(NODE_BYTES, () => heap.kmalloc(NODE_BYTES, TAG)) : used;
+  for (;;) {
+    const used = stack.popBlocking();
+    if (used !== NULL) return used;
+    if (taken === MOST) continue;
+    taken++;
+    return domain.allocate(NODE_BYTES, () => heap.kmalloc(NODE_BYTES, TAG));
+  }
 }
 
 function produce(): void {

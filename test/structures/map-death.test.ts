@@ -142,8 +142,16 @@ function isEither<K, T>(map: SharedMap<K, T>, { before, after }: Prepared<K, T>,
   assert.equal(map.size, now.length, `${when}: its size`);
   if (isEach) {
     // Each for itself.
-    for (const entry of before) assert.ok(now.some((other) => String(other) === String(entry)), `${when}: ${String(entry)} is missing`);
-    for (const entry of now) assert.ok(after.some((other) => String(other) === String(entry)), `${when}: ${String(entry)}`);
+    for (const entry of before)
+      assert.ok(
+        now.some((other) => String(other) === String(entry)),
+        `${when}: ${String(entry)} is missing`,
+      );
+    for (const entry of now)
+      assert.ok(
+        after.some((other) => String(other) === String(entry)),
+        `${when}: ${String(entry)}`,
+      );
     return;
   }
   if (JSON.stringify(now) !== JSON.stringify(before)) assert.deepEqual(now, after, `${when}: neither as before nor as after`);

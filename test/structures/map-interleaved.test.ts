@@ -6,11 +6,11 @@
  */
 
 import assert from "node:assert/strict";
+import { heldLocks, slotAddress } from "../../src/memory/slot.js";
 import type { Domain } from "../../src/rcu/domain.js";
 import type { SharedMap } from "../../src/structures/map/map.js";
 import { u32 } from "../../src/values/scalars.js";
 import { utf8 } from "../../src/values/utf8.js";
-import { heldLocks, slotAddress } from "../../src/memory/slot.js";
 import { onEach, type Setting } from "../support/each-flavor.js";
 import { openSharedMap, sorted, tablesOf } from "../support/shared-maps.js";
 import type { World } from "../support/world.js";

@@ -199,7 +199,9 @@ function run<K, T>(map: SharedMap<K, T>, kind: Kind<K, T>, model: Model, { opera
       isSame(new Map(map.entries()), kind, model);
       assert.equal([...map.keys()].length, values.size);
       assert.equal([...map.values()].length, values.size);
-      map.forEach((_value, _key, itself) => assert.equal(itself, map));
+      map.forEach((_value, _key, itself) => {
+        assert.equal(itself, map);
+      });
   }
   versionIsNew(map, key, n, model, version);
 }

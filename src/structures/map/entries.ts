@@ -85,9 +85,11 @@ export class Entries {
     stock.givesBack = update.value === undefined;
     let outcome: Outcome = "refused";
     try {
-      while ((outcome = this.#try(hash, update, block)) === "held" || outcome === "no memory") {
+      outcome = this.#try(hash, update, block);
+      while (outcome === "held" || outcome === "no memory") {
         if (outcome === "held") this.#waitForHolder();
         else stock.fetch();
+        outcome = this.#try(hash, update, block);
       }
     } finally {
       if (outcome !== "done" && block !== NULL) this.#heap.kfree(block);

@@ -15,6 +15,8 @@ interface Suite {
   readonly about: string;
   /** Seconds to measure when none are given. */
   readonly seconds: number;
+  /** Whether it takes --only and --peers. */
+  readonly filters?: boolean;
   run(options: SuiteOptions): Promise<Report>;
 }
 
@@ -29,6 +31,12 @@ const suites: Readonly<Record<string, Suite>> = {
     seconds: 30,
     run: async (options) => (await import("./ip-lookup.js")).ipLookup(options),
   },
+  map: {
+    about: "shared.map and shared.cell beside Map, rculfhash in C, lmdb, sharedmap, shared-memory-datastructures, and locks",
+    seconds: 120,
+    filters: true,
+    run: async (options) => (await import("./structures/suite.js")).maps(options),
+  },
   rcu: {
     about: "read-side sections and grace periods of each flavor, with liburcu beside them",
     seconds: 120,
@@ -42,12 +50,13 @@ const suites: Readonly<Record<string, Suite>> = {
 };
 
 const HELP = [
-  "Usage: npm run bench -- SUITE [--json | --markdown] [--seconds N] [--svg FILE] [--into PAGE]",
+  "Usage: npm run bench -- SUITE [--json | --markdown] [--seconds N] [--svg FILE] [--into PAGE] [--only WORDS] [--peers NAMES]",
   "  --json      one JSON object on standard output",
   "  --markdown  the tables as a page of docs/ has them",
   "  --seconds   about how long to measure; longer is steadier",
   "  --svg FILE  draw the tables too",
   "  --into PAGE put the tables where the page has marks for them (bench/into.ts)",
+  "  --only WORDS, --peers NAMES   (map) only the rows whose table and name have all the words, only these peers, with commas between",
   "Suites:",
   ...Object.entries(suites).map(([name, { about }]) => `  ${name.padEnd(11)} ${about}`),
 ].join("\n");
@@ -62,6 +71,8 @@ async function main(): Promise<number> {
       seconds: { type: "string" },
       svg: { type: "string" },
       into: { type: "string" },
+      only: { type: "string" },
+      peers: { type: "string" },
     },
   });
   if (values.help === true) {
@@ -71,14 +82,21 @@ async function main(): Promise<number> {
   const name = positionals[0] ?? "";
   const suite = Object.hasOwn(suites, name) ? suites[name] : undefined;
   const seconds = values.seconds === undefined ? suite?.seconds : Number(values.seconds);
-  if (suite === undefined || positionals.length > 1 || seconds === undefined || !(seconds >= 0 && seconds <= 3600)) {
+  const filters = { ...(values.only !== undefined && { only: values.only }), ...(values.peers !== undefined && { peers: values.peers }) };
+  if (
+    suite === undefined ||
+    (suite.filters !== true && Object.keys(filters).length > 0) ||
+    positionals.length > 1 ||
+    seconds === undefined ||
+    !(seconds >= 0 && seconds <= 3600)
+  ) {
     console.error(HELP);
     return 2;
   }
   const facts = machine();
   if (values.json !== true) console.log(describeMachine(facts));
   const neighbours = new Neighbours();
-  const { figures, notes } = await suite.run({ seconds });
+  const { figures, notes } = await suite.run({ seconds, ...filters });
   const others = neighbours.cores();
   if (values.json === true) console.log(JSON.stringify({ suite: name, node: process.version, machine: facts, seconds, others, figures, notes }));
   else {
@@ -91,7 +109,7 @@ async function main(): Promise<number> {
   if (values.into !== undefined) {
     const run = [
       `${describeMachine(facts)}; other processes took ${others.toFixed(2)} cores meanwhile.`,
-      `\`npm run bench -- ${name} --seconds ${seconds} --into ${values.into}\``,
+      `\`npm run bench -- ${name}${values.only === undefined ? "" : ` --only "${values.only}"`} --seconds ${seconds} --into ${values.into}\``,
       ...notes,
     ];
     writeFileSync(values.into, into(readFileSync(values.into, "utf8"), figures, run));

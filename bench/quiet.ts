@@ -30,8 +30,15 @@ export class QuietRounds {
 
   /** What was chosen, in words. */
   get text(): string {
-    const { chosen } = this;
-    const most = Math.max(...chosen.map((round) => this.#cores[round] as number));
-    return `medians of the quietest ${chosen.length} of ${this.#cores.length} rounds, in which others took at most ${most.toFixed(2)} cores`;
+    return QuietRounds.textOf([this]);
+  }
+
+  /** What was chosen in several measurements, in words. */
+  static textOf(all: readonly QuietRounds[]): string {
+    const most = Math.max(...all.flatMap((quiet) => quiet.chosen.map((round) => quiet.#cores[round] as number)));
+    const range = (counts: readonly number[]): string => [...new Set([Math.min(...counts), Math.max(...counts)])].join("-");
+    const chosen = range(all.map((quiet) => quiet.chosen.length));
+    const rounds = range(all.map((quiet) => quiet.#cores.length));
+    return `medians of the quietest ${chosen} of ${rounds} rounds, in which others took at most ${most.toFixed(2)} cores`;
   }
 }

@@ -9,6 +9,7 @@ import { AreaView } from "../src/memory/vmalloc/view.js";
 import { Domain } from "../src/rcu/domain.js";
 import { FLAVORS } from "../src/rcu/flavors/flavor.js";
 import { tracepoints } from "../src/rcu/tracepoints.js";
+import * as structuresDoor from "../src/structures/index.js";
 import { World } from "./support/world.js";
 
 const api = readFileSync("docs/api.md", "utf8");
@@ -61,15 +62,17 @@ const INTERNAL_OF_HEAP = new Set([
   "limbosOf",
   "pageListOf",
   "isRetiredPages",
+  "isUnpublished",
+  "isUnpublishedTag",
 ]);
 
 test("every call, export, code and figure of quiesce/memory", () => {
-  const { Arena, FileStore, Mempool, RobustMutex, SpinLock, Vmalloc } = memoryDoor;
+  const { Arena, FileStore, Mempool, RobustMutex, RwLock, SeqLock, SpinLock, Vmalloc } = memoryDoor;
   const section = api.slice(api.indexOf("## quiesce/memory"));
-  const calls = [Heap, Arena, AreaView, FileStore, Mempool, RobustMutex, SpinLock, Vmalloc]
+  const calls = [Heap, Arena, AreaView, FileStore, Mempool, RobustMutex, RwLock, SeqLock, SpinLock, Vmalloc]
     .flatMap(({ prototype }) => Object.getOwnPropertyNames(prototype))
     .filter((name) => !INTERNAL_OF_HEAP.has(name));
-  const codes = ["errors", "heap", "mempool", "robust-mutex", "slot", "vmalloc/store"].flatMap(
+  const codes = ["errors", "heap", "mempool", "robust-mutex", "rw-lock", "seqlock", "slot", "vmalloc/store"].flatMap(
     (file) => readFileSync(`src/memory/${file}.ts`, "utf8").match(/ERR_[A-Z_]+/g) ?? [],
   );
   const info = new World(64).arena(1).heap.slabinfo()[0];
@@ -88,6 +91,57 @@ test("every call, export, code and figure of quiesce/memory", () => {
     [],
     "docs/memory.md lacks these of slabinfo()",
   );
+});
+
+test("every call and export of quiesce/structures", () => {
+  const section =
+    api.slice(api.indexOf("## quiesce/structures"), api.indexOf("## quiesce/memory")) + api.slice(api.indexOf("### Lists"), api.indexOf("## Values"));
+  const { LfStack, WfcQueue } = structuresDoor;
+  const calls = [LfStack, WfcQueue].flatMap(({ prototype }) => Object.getOwnPropertyNames(prototype)).filter((name) => name !== "constructor");
+  assert.deepEqual(
+    calls.filter((name) => !new RegExp(`\\b${name}\\b`).test(section)),
+    [],
+    "docs/api.md lacks these of quiesce/structures",
+  );
+  mustHave(Object.keys(structuresDoor), "exports");
+});
+
+test("every door has its section, or is README.md's", () => {
+  const { exports } = JSON.parse(readFileSync("package.json", "utf8")) as { exports: Record<string, unknown> };
+  const doors = Object.keys(exports).filter((door) => door !== "." && door !== "./package.json");
+  assert.deepEqual(doors, ["./rcu", "./memory", "./structures"]);
+  mustHave(
+    doors.map((door) => `\`${door.replace(".", "quiesce")}\``),
+    "doors",
+  );
+});
+
+/** Of the views of lists: what they share among themselves. */
+const INTERNAL_OF_LISTS = new Set(["constructor", "mayUpdate", "mayRead", "wayBack", "mustLead", "walk", "link", "pprev", "writeNext"]);
+
+test("every call and code of the lists", () => {
+  const { RcuHlist, RcuHlistNulls, RcuList, SharedList } = structuresDoor;
+  const section = api.slice(api.indexOf("### Lists"), api.indexOf("## Debugging"));
+  const [list = "", hlist = "", nulls = "", friendly = ""] = section.split(/\| `RcuHlist|`shared\.list/);
+  const HashChain = Object.getPrototypeOf(RcuHlist.prototype);
+  const rows: [object[], string][] = [
+    [[RcuList.prototype], list],
+    [[RcuHlist.prototype, HashChain], hlist],
+    [[RcuHlistNulls.prototype], nulls],
+    [[SharedList.prototype], friendly],
+  ];
+  for (const [prototypes, text] of rows) {
+    const calls = prototypes.flatMap((prototype) => Object.getOwnPropertyNames(prototype)).filter((name) => !INTERNAL_OF_LISTS.has(name));
+    assert.ok(calls.length > 5);
+    assert.deepEqual(
+      calls.filter((name) => !new RegExp(`\\b${name}\\b`).test(text)),
+      [],
+      "docs/api.md lacks these of the lists",
+    );
+  }
+  const codes = readFileSync("src/structures/list/errors.ts", "utf8").match(/ERR_\w+/g) ?? [];
+  assert.ok(codes.length >= 4);
+  mustHave(codes, "codes");
 });
 
 test("every code, tracepoint, flavor and figure", () => {

@@ -49,6 +49,14 @@ const expected: Readonly<Record<string, RegExp[]>> = {
     /write-after-free, 12 bytes into a block of 40\n {2}allocated by "main" .*writeAfterFree.*\n {2}freed by "main" .*writeAfterFree/,
     /300 +3 +kmalloc-128 +0 +\d+ importer \(gone\) .*forget/,
   ],
+  "lists.mjs": [
+    /routes: 10:0 20:0 30:0\nafter 500 replacements: 10:0 20:500 30:0/,
+    /walked it many times: true; saw anything else than its three routes: 0/,
+    /refused: ERR_LOCK_NOT_HELD\nrefused: ERR_NOT_LINKED/,
+    /spliced away: "" is left/,
+    /jobs: fetch, build, test twice, deploy\nremoved: true and again: false\njobs left: deploy - last: deploy/,
+    /violated invariants: 0/,
+  ],
   "vmalloc.mjs": [
     /at 123456: p; in the guard page: ERR_PAGE_FAULT/,
     /4096 pages, most of them in the file: true; wrong: 0/,

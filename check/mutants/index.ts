@@ -7,7 +7,9 @@ import { flavors } from "./flavors.js";
 import { gracePeriod } from "./grace-period.js";
 import { life } from "./life.js";
 import { limits } from "./limits.js";
+import { lists } from "./lists.js";
 import type { Mutant } from "./mutant.js";
+import { queues } from "./queues.js";
 import { sheaves } from "./sheaves.js";
 import { slub } from "./slub.js";
 import { structuresAndAllocators } from "./structures-and-allocators.js";
@@ -22,9 +24,11 @@ export const mutants: readonly Mutant[] = [
   call,
   life,
   structuresAndAllocators,
+  lists,
   sheaves,
   slub,
   vmalloc,
+  queues,
   limits,
   cell,
 ].flat();

@@ -6,12 +6,17 @@ import { blocks } from "./blocks.js";
 import { bonsai } from "./bonsai.js";
 import { call } from "./call.js";
 import { cell } from "./cell.js";
+import { comparisonLocks } from "./comparison-locks.js";
 import { directory } from "./directory.js";
 import { killed } from "./killed.js";
+import { map } from "./map.js";
+import { mapMoves } from "./map-moves.js";
+import { lists } from "./lists.js";
 import { mempool } from "./mempool.js";
 import { mutex } from "./mutex.js";
 import { phase } from "./phase.js";
 import { polling } from "./polling.js";
+import { queues } from "./queues.js";
 import { reap } from "./reap.js";
 import { retire } from "./retire.js";
 import { reuse } from "./reuse.js";
@@ -42,13 +47,18 @@ export const scenarios: readonly Scenario[] = [
   bonsai,
   blocks,
   writers,
+  lists,
   slab,
   sheaves,
   typesafe,
   slub,
   vmalloc,
+  map,
+  mapMoves,
   mempool,
   mutex,
+  comparisonLocks,
+  queues,
   reap,
   killed,
   directory,

@@ -4,6 +4,9 @@
 
 import assert from "node:assert/strict";
 import { Shared } from "../../src/index.js";
+import { type Address, PAGE_SHIFT } from "../../src/memory/address.js";
+import type { Heap } from "../../src/memory/heap.js";
+import { PageKind } from "../../src/memory/pages.js";
 import { kindOf, SlotKind, slotAddress, slotsUsed } from "../../src/memory/slot.js";
 import { ownLimbo } from "./limbo.js";
 import { until } from "./watchdog.js";
@@ -41,6 +44,13 @@ export async function settle(shared: Shared, maps: readonly { clear(): void }[])
   assert.equal(shared.stats().retired.waiting, 0, "the figures agree that nothing waits");
   shared.close();
   return Shared.attach(shared.handle);
+}
+
+/** Every live object and block of pages; after `settle`. */
+export function liveIn(heap: Heap): Address[] {
+  const objects = [...heap.cacheIndexes()].flatMap((index) => heap.liveObjects(index));
+  const pages = heap.withArenaLock(() => [...heap.pages.walk()].filter(({ kind }) => kind === PageKind.PAGES).map(({ page }) => page << PAGE_SHIFT));
+  return [...objects, ...(pages as Address[])];
 }
 
 /** What is in use, after `settle`. */

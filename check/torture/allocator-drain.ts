@@ -5,10 +5,10 @@
  */
 
 import type { Shared } from "../../src/index.js";
-import { type Address, PAGE_SHIFT } from "../../src/memory/address.js";
+import type { Address } from "../../src/memory/address.js";
 import type { Heap } from "../../src/memory/heap.js";
 import { PageKind } from "../../src/memory/pages.js";
-import { drained } from "../support/settle.js";
+import { drained, liveIn } from "../support/settle.js";
 import type { Allocators } from "./allocator-job.js";
 import type { LastWords } from "./calls.js";
 import { Contents } from "./contents.js";
@@ -48,13 +48,6 @@ export function emptyCells({ heap, vm }: Allocators, cells: Int32Array, fail: (k
     if (wrong !== undefined) fail("torn", `of a cell: ${wrong}`);
     heap.kfree(block);
   }
-}
-
-/** Every live object and block of pages. */
-function liveIn(heap: Heap): Address[] {
-  const objects = [...heap.cacheIndexes()].flatMap((index) => heap.liveObjects(index));
-  const pages = heap.withArenaLock(() => [...heap.pages.walk()].filter(({ kind }) => kind === PageKind.PAGES).map(({ page }) => page << PAGE_SHIFT));
-  return [...objects, ...(pages as Address[])];
 }
 
 /**

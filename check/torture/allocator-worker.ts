@@ -4,13 +4,13 @@
  */
 
 import { workerData } from "node:worker_threads";
-import { SharedMemory } from "../../src/memory/memory.js";
 import type { Orders } from "../support/crew.js";
 import { hand } from "../support/hand.js";
 import { Random } from "../support/seed.js";
 import { sleep } from "../support/watchdog.js";
 import { type AllocatorJob, Allocators, type Appointment } from "./allocator-job.js";
 import { LifeWords } from "./calls.js";
+import { beforeAccesses } from "./deaths.js";
 import { Holdings } from "./holdings.js";
 import { Tally } from "./tally.js";
 
@@ -24,22 +24,14 @@ const life = new LifeWords(job.lives, job.life);
 
 /** Sleep at the access of the appointment, before it is done, until this thread is killed. */
 function keep({ calls, accesses }: Appointment): void {
-  const methods = SharedMemory.prototype as unknown as Record<string, (...given: unknown[]) => unknown>;
   const before = life.counts.calls;
   let left = accesses;
   let due = calls === 0;
-  const look = (): void => {
+  beforeAccesses(() => {
     if (!life.inside) return;
     due ||= life.counts.calls - before >= calls;
     if (due && left-- === 0) life.dieHere(LONGEST_WAIT);
-  };
-  for (const name of ["load", "store", "write", "exchange", "compareExchange", "add", "and", "or", "fill", "copy", "notify"]) {
-    const method = methods[name] as (...given: unknown[]) => unknown;
-    methods[name] = function (...given) {
-      look();
-      return method.apply(this, given);
-    };
-  }
+  });
 }
 
 if (job.appointment !== undefined) keep(job.appointment);

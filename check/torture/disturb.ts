@@ -8,6 +8,7 @@
 import { type Address, field } from "../../src/memory/address.js";
 import type { Layout } from "../../src/memory/layout.js";
 import { SharedMemory } from "../../src/memory/memory.js";
+import { Publication } from "../../src/memory/publication.js";
 import { SlotWord } from "../../src/memory/slot.js";
 import { EventCount } from "../../src/rcu/event-count.js";
 import { EventLoopPeriods } from "../../src/rcu/flavors/event-loop.js";
@@ -15,6 +16,7 @@ import { PhasePeriods, PhaseReader } from "../../src/rcu/flavors/phase.js";
 import { TreePeriods, TreeReader } from "../../src/rcu/flavors/tree.js";
 import { TreeNodes } from "../../src/rcu/flavors/tree-nodes.js";
 import { DomainWord, domainRoot } from "../../src/rcu/layout.js";
+import { Tables } from "../../src/structures/map/tables.js";
 import type { Random } from "../support/seed.js";
 
 /** Accesses between two delays, on the average. */
@@ -28,6 +30,10 @@ const NODE_WORKS = 12;
 const PHASE_SECTIONS = 3000;
 /** Transfers of objects (slot.ts: INTENT, REFILL_MASK), of which one is delayed in its midst, where its thread may be killed. */
 const TRANSFERS = 6;
+/** Publications without a lock (publication.ts), of which one is delayed in its midst, or right after. */
+const PUBLICATIONS = 20;
+/** Loads, of which one is followed by a delay among the plain reads of what it has found. */
+const FINDS = 5000;
 
 const sleeper = new Int32Array(new SharedArrayBuffer(4));
 
@@ -57,9 +63,18 @@ export function injectDelays(random: Random, layoutIfKnown: () => Layout | undef
     return word === SlotWord.INTENT;
   };
 
-  const { load, store, exchange, compareExchange, add, or, write } = SharedMemory.prototype;
+  let finds = random.below(2 * FINDS);
+  let readsLeft = Number.POSITIVE_INFINITY;
+  const found = (): void => {
+    if (finds-- > 0) return;
+    finds = random.below(2 * FINDS);
+    readsLeft = random.below(16);
+  };
+
+  const { load, read, store, exchange, compareExchange, add, or, write } = SharedMemory.prototype;
   SharedMemory.prototype.load = function (address) {
     burn();
+    found();
     const value = load.call(this, address);
     if (layout === undefined) {
       layout = layoutIfKnown();
@@ -68,6 +83,13 @@ export function injectDelays(random: Random, layoutIfKnown: () => Layout | undef
     }
     if ((address === sequences[0] || address === sequences[1]) && random.below(SEQUENCE_LOADS) === 0) pause(random);
     return value;
+  };
+  SharedMemory.prototype.read = function (address) {
+    if (readsLeft-- <= 0) {
+      readsLeft = Number.POSITIVE_INFINITY;
+      pause(random);
+    }
+    return read.call(this, address);
   };
   SharedMemory.prototype.store = function (address, value) {
     burn();
@@ -137,6 +159,16 @@ export function injectDelays(random: Random, layoutIfKnown: () => Layout | undef
   PhaseReader.prototype.unlock = function (index) {
     if (random.below(PHASE_SECTIONS) === 0) fuse = random.below(3);
     unlock.call(this, index);
+  };
+  const { publish } = Publication.prototype;
+  Publication.prototype.publish = function (change) {
+    if (random.below(PUBLICATIONS) === 0) fuse = random.below(16);
+    return publish.call(this, change);
+  };
+  const { collectTwice } = Tables.prototype;
+  Tables.prototype.collectTwice = function () {
+    soon(2);
+    return collectTwice.call(this);
   };
   const { announceSleep } = EventCount.prototype;
   EventCount.prototype.announceSleep = function () {

@@ -1,22 +1,18 @@
 /**
- * Small histories of a map's exact lookups, recorded in rounds: main opens one and names who takes part; each of those does a few operations
+ * Small histories of a structure's operations on few keys (game.ts), recorded in rounds: main opens one and names who takes part; each of those does a few operations
  * as close together with the others as can be had; when all have done theirs, or died, main collects and checks. What one round
  * may have left is what the next begins with, so the whole run is one checked history.
  *
- *   words  ROUND EXPECTED ARRIVED CLOCK | by seat: LIFE FOR DONE, then records of KIND LO HI VALUE INVOKED RESPONDED
+ *   words  ROUND EXPECTED ARRIVED CLOCK | by seat: LIFE FOR DONE, then records of INVOKED RESPONDED FACTS...
  */
 
-import type { IntervalMap } from "../../src/index.js";
-import { type Versioned, type VersionedView, versionOf } from "../support/maps.js";
-import { checkOf, type Random } from "../support/seed.js";
-import { describe, MOST_OPERATIONS, type Operation, type State, statesAfter } from "./linearizable.js";
+import { type Draft, FACTS, type Game, KEYS } from "./game.js";
+import { describe, MOST_OPERATIONS, type State, statesAfter, type Timed } from "./linearizable.js";
 import type { Tally } from "./tally.js";
 
-const KEYS = 4;
 const Word = { ROUND: 0, EXPECTED: 1, ARRIVED: 2, CLOCK: 3, SEATS: 4 } as const;
 const Seat = { LIFE: 0, FOR: 1, DONE: 2, RECORDS: 3 } as const;
-const RecordWord = { KIND: 0, LO: 1, HI: 2, VALUE: 3, INVOKED: 4, RESPONDED: 5, SIZE: 6 } as const;
-const Kind = { GET: 1, SET: 2, DELETE: 3 } as const;
+const RecordWord = { INVOKED: 0, RESPONDED: 1, FACTS: 2, SIZE: 2 + FACTS } as const;
 const MOST_RECORDS = 8;
 /** How long a thread waits for the others to arrive, in ms. */
 const PATIENCE = 1;
@@ -43,8 +39,11 @@ export class Player {
     this.#life = life;
   }
 
-  /** Take part in the round that is open, if there is a new one. */
-  play(map: IntervalMap<"u32", Versioned, VersionedView>, random: Random, tally: Tally): void {
+  /**
+   * Take part in the round that is open, if there is a new one.
+   * @param perform does one operation, and records it
+   */
+  play(perform: (draft: Draft) => void): void {
     const words = this.#words;
     const round = Atomics.load(words, Word.ROUND);
     if (round === this.#round) return;
@@ -54,29 +53,19 @@ export class Player {
     Atomics.add(words, Word.ARRIVED, 1);
     const ends = performance.now() + PATIENCE;
     while (Atomics.load(words, Word.ARRIVED) < Atomics.load(words, Word.EXPECTED) && performance.now() < ends);
-    for (let i = 0; i < this.#records; i++) this.#operate(this.#at + Seat.RECORDS + i * RecordWord.SIZE, map, random, tally);
-    Atomics.store(words, this.#at + Seat.DONE, round);
-  }
-
-  #operate(record: number, map: IntervalMap<"u32", Versioned, VersionedView>, random: Random, tally: Tally): void {
-    const words = this.#words;
-    const lo = random.below(KEYS);
-    const hi = random.from(lo, KEYS - 1);
-    const kind = random.pick([Kind.GET, Kind.GET, Kind.GET, Kind.SET, Kind.SET, Kind.DELETE]);
-    const version = tally.nextVersion();
-    Atomics.store(words, record + RecordWord.KIND, kind);
-    Atomics.store(words, record + RecordWord.LO, lo);
-    Atomics.store(words, record + RecordWord.HI, hi);
-    Atomics.store(words, record + RecordWord.VALUE, version);
-    Atomics.store(words, record + RecordWord.INVOKED, this.#now());
-    if (kind === Kind.SET) map.set(lo, hi, versionOf(version));
-    else if (kind === Kind.DELETE) Atomics.store(words, record + RecordWord.VALUE, map.delete(lo, hi) ? 1 : 0);
-    else {
-      const value = map.get(lo);
-      if (value !== undefined && value.check !== checkOf(value.version)) tally.fail("torn", `exact.get(${lo}) gave ${JSON.stringify(value)}`);
-      Atomics.store(words, record + RecordWord.VALUE, value?.version ?? 0);
+    for (let i = 0; i < this.#records; i++) {
+      const at = this.#at + Seat.RECORDS + i * RecordWord.SIZE;
+      perform({
+        put: (word, value) => {
+          Atomics.store(words, at + RecordWord.FACTS + word, value);
+        },
+        invoked: () => {
+          Atomics.store(words, at + RecordWord.INVOKED, this.#now());
+        },
+      });
+      Atomics.store(words, at + RecordWord.RESPONDED, this.#now());
     }
-    Atomics.store(words, record + RecordWord.RESPONDED, this.#now());
+    Atomics.store(words, this.#at + Seat.DONE, round);
   }
 
   #now(): number {
@@ -85,17 +74,19 @@ export class Player {
 }
 
 /** Main's part. */
-export class Rounds {
+export class Rounds<O extends Timed = Timed> {
   readonly buffer: SharedArrayBuffer;
   readonly #words: Int32Array;
   readonly #seats: number;
+  readonly #game: Game<O>;
   #states: readonly State[] = [new Array<number>(KEYS).fill(0)];
   #open = false;
   /** Rounds checked, and operations in them. */
   checked = 0;
   operations = 0;
 
-  constructor(seats: number) {
+  constructor(game: Game<O>, seats: number) {
+    this.#game = game;
     this.buffer = historyBuffer(seats);
     this.#words = new Int32Array(this.buffer);
     this.#seats = seats;
@@ -137,31 +128,25 @@ export class Rounds {
 
   #check(tally: Tally): void {
     const history = this.#collect();
-    const states = statesAfter(history, this.#states);
+    const states = statesAfter(this.#game.model, history, this.#states);
     this.checked++;
     this.operations += history.length;
     if (states.length > 0) {
       this.#states = states;
       return;
     }
-    tally.fail("history", `not linearizable from ${this.#states.map((state) => `[${state}]`).join(" or ")}:\n${describe(history)}`);
-    this.#states = possibleStates(history, this.#states);
+    tally.fail("history", `not linearizable from ${this.#states.map((state) => `[${state}]`).join(" or ")}:\n${describe(this.#game.model, history)}`);
+    this.#states = possibleStates(this.#game, history, this.#states);
   }
 
-  #collect(): Operation[] {
-    const history: Operation[] = [];
+  #collect(): O[] {
+    const history: O[] = [];
     for (let seat = 0; seat < this.#seats; seat++) {
       for (let i = 0; i < recordsOf(this.#seats); i++) {
         const at = this.#seat(seat) + Seat.RECORDS + i * RecordWord.SIZE;
-        const [kind, lo = 0, hi = 0, value = 0, invoked = 0, response] = Array.from({ length: RecordWord.SIZE }, (_, word) =>
-          Atomics.load(this.#words, at + word),
-        );
+        const [invoked = 0, response, ...facts] = Array.from({ length: RecordWord.SIZE }, (_, word) => Atomics.load(this.#words, at + word));
         this.#words.fill(0, at, at + RecordWord.SIZE);
-        if (invoked === 0) continue;
-        const times = { invoked, responded: response || Number.POSITIVE_INFINITY };
-        if (kind === Kind.GET) history.push({ kind: "get", lo, result: value, ...times });
-        else if (kind === Kind.SET) history.push({ kind: "set", lo, hi, value, ...times });
-        else history.push({ kind: "delete", lo, hi, result: value === 1, ...times });
+        if (invoked !== 0) history.push(this.#game.read(facts, { invoked, responded: response || Number.POSITIVE_INFINITY }));
       }
     }
     return history;
@@ -169,11 +154,11 @@ export class Rounds {
 }
 
 /** After a failure: every state that any choice of the values written could have left, so that one error is counted once. */
-function possibleStates(history: readonly Operation[], before: readonly State[]): State[] {
+function possibleStates<O extends Timed>(game: Game<O>, history: readonly O[], before: readonly State[]): State[] {
   let states: State[] = [[]];
   for (let key = 0; key < KEYS; key++) {
     const values = new Set<number>([0, ...before.map((state) => state[key] as number)]);
-    for (const operation of history) if (operation.kind === "set" && operation.lo <= key && key <= operation.hi) values.add(operation.value);
+    for (const operation of history) for (const value of game.written(operation, key)) values.add(value);
     states = states.flatMap((state) => [...values].map((value) => [...state, value])).slice(0, 5000);
   }
   return states;

@@ -1,9 +1,8 @@
 /** What the threads of a torture run are told. */
 
-import type { IntervalMap, Shared } from "../../src/index.js";
-import { type TextMap, textMap, type U32Map, type U128Map, u32Map, u128Map, type Versioned, type VersionedView } from "../support/maps.js";
+import type { Appointment } from "./deaths.js";
 
-export const STRUCTURES = ["rcu", "intervalMap"] as const;
+export const STRUCTURES = ["rcu", "intervalMap", "map", "cell", "list", "queues"] as const;
 export type Structure = (typeof STRUCTURES)[number];
 
 /** One worker's orders. A seat is a place in the run; whoever is killed in it is followed by another. */
@@ -23,6 +22,11 @@ export interface TortureJob {
   readonly tally: SharedArrayBuffer;
   readonly ledger: SharedArrayBuffer;
   readonly history: SharedArrayBuffer;
+  /** The structure's own words, outside the arena (stage.ts). */
+  readonly own: SharedArrayBuffer;
+  /** See deaths.ts. */
+  readonly deaths: SharedArrayBuffer;
+  readonly appointment: Appointment | undefined;
   /** Grace periods are a no-op: the run must fail. */
   readonly busted: boolean;
 }
@@ -30,8 +34,14 @@ export interface TortureJob {
 /** Pointers of each seat in a place; only its own updater stores them. */
 export const ROW = 2;
 
-/** Every third seat updates, the first one always. */
+/** Where writers take a lock: every third seat updates, the first one always. */
 export const updates = (seat: number): boolean => seat % 3 === 0;
+
+/** Of so many things dealt out to seats: those of one. */
+export function dealt(count: number, { seat, seats }: Pick<TortureJob, "seat" | "seats">, among: (seat: number) => boolean): number[] {
+  const updating = Array.from({ length: seats }, (_, i) => i).filter(among);
+  return Array.from({ length: count }, (_, i) => i).filter((i) => updating[i % updating.length] === seat);
+}
 
 /** An element: all its words atomic. */
 export const Element = {
@@ -46,27 +56,3 @@ export const ELEMENT_BYTES = 96;
 
 /** Grace periods after which a removed element is freed (rcutorture's RCU_TORTURE_PIPE_LEN). */
 export const PIPE_LENGTH = 10;
-
-/** The maps of a run. */
-export interface Maps {
-  /** Each key's versions only go up. */
-  readonly ledger: U32Map;
-  readonly wide: U128Map;
-  /** Updated by all at random. */
-  readonly numbers: U32Map;
-  readonly texts: TextMap;
-  /** A few keys, whose history is checked. */
-  readonly exact: IntervalMap<"u32", Versioned, VersionedView>;
-}
-
-export const openMaps = (shared: Shared): Maps => ({
-  ledger: u32Map(shared, "ledger"),
-  wide: u128Map(shared, "wide"),
-  numbers: u32Map(shared, "numbers"),
-  texts: textMap(shared, "texts"),
-  exact: u32Map(shared, "exact"),
-});
-
-/** Entries of the ledger and the wide map, and keys of each in the ledger. */
-export const ENTRIES = 48;
-export const SPAN = 16;

@@ -3,43 +3,41 @@
  * invocation and its response such that, one after another, they do what they did. By search, remembering what has been tried
  * (Wing & Gong 1993; Lowe 2017), so for small histories only.
  *
- * The object is a row of keys; 0 is no value. An operation whose thread was killed never responded: it may have happened or not.
+ * What the operations are, a model says (ranges.ts, keys.ts). An operation whose thread was killed never responded: it may have happened or not.
  */
 
-export type Operation = {
+/** When an operation was under way, by a clock of all threads. */
+export interface Timed {
   readonly invoked: number;
   /** Infinity when it never came. */
   readonly responded: number;
-} & (
-  | { readonly kind: "get"; readonly lo: number; readonly result: number }
-  | { readonly kind: "set"; readonly lo: number; readonly hi: number; readonly value: number }
-  | { readonly kind: "delete"; readonly lo: number; readonly hi: number; readonly result: boolean }
-);
+}
 
-/** Values by key. */
+/** Values by key; 0 is none. */
 export type State = readonly number[];
+
+/** What operations do to a row of keys. */
+export interface Model<O extends Timed> {
+  /** Whether an operation that never responded tells nothing and does nothing. */
+  onlyReads(operation: O): boolean;
+  /** The state after an operation; undefined when it could not have given its result. One that never responded has none. */
+  after(operation: O, state: State): State | undefined;
+  describe(operation: O): string;
+}
 
 /** Operations of one history at most. */
 export const MOST_OPERATIONS = 32;
 
-/** The state after an operation; undefined when it could not have given its result. */
-function after(operation: Operation, state: State): State | undefined {
-  const { kind, lo } = operation;
-  if (kind === "get") return state[lo] === operation.result ? state : undefined;
-  const touched = state.slice(lo, operation.hi + 1);
-  const covered = touched.some((value) => value !== 0);
-  if (kind === "delete" && operation.responded < Number.POSITIVE_INFINITY && covered !== operation.result) return undefined;
-  const value = kind === "set" ? operation.value : 0;
-  return [...state.slice(0, lo), ...touched.map(() => value), ...state.slice(operation.hi + 1)];
-}
+/** Whether an operation came to its end. */
+export const hasResponded = ({ responded }: Timed): boolean => responded < Number.POSITIVE_INFINITY;
 
 /**
  * The states that a history may have led to.
  * @param from the states it may have begun with
  * @returns none when it is not linearizable
  */
-export function statesAfter(history: readonly Operation[], from: readonly State[]): State[] {
-  const operations = history.filter(({ kind, responded }) => kind !== "get" || responded < Number.POSITIVE_INFINITY);
+export function statesAfter<O extends Timed>(model: Model<O>, history: readonly O[], from: readonly State[]): State[] {
+  const operations = history.filter((operation) => hasResponded(operation) || !model.onlyReads(operation));
   if (operations.length > MOST_OPERATIONS) throw new RangeError(`a history of ${operations.length} operations; at most ${MOST_OPERATIONS}`);
   const tried = new Set<string>();
   const finals = new Map<string, State>();
@@ -53,7 +51,7 @@ export function statesAfter(history: readonly Operation[], from: readonly State[
     if (firstResponse === Number.POSITIVE_INFINITY) finals.set(state.join(), state);
     for (const [i, operation] of operations.entries()) {
       if ((done & (1 << i)) !== 0 || operation.invoked > firstResponse) continue;
-      const next = after(operation, state);
+      const next = model.after(operation, state);
       if (next !== undefined) search(done | (1 << i), next);
     }
   };
@@ -62,19 +60,9 @@ export function statesAfter(history: readonly Operation[], from: readonly State[
 }
 
 /** One line an operation, in the order of their invocations. */
-export function describe(history: readonly Operation[]): string {
-  const end = ({ responded }: Operation): string => (responded === Number.POSITIVE_INFINITY ? "never" : String(responded));
+export function describe<O extends Timed>(model: Model<O>, history: readonly O[]): string {
   return [...history]
     .sort((a, b) => a.invoked - b.invoked)
-    .map((operation) => {
-      const { kind, lo } = operation;
-      const what =
-        kind === "get"
-          ? `get ${lo} -> ${operation.result}`
-          : kind === "set"
-            ? `set ${lo}..${operation.hi} = ${operation.value}`
-            : `delete ${lo}..${operation.hi} -> ${operation.result}`;
-      return `  ${operation.invoked} .. ${end(operation)}  ${what}`;
-    })
+    .map((operation) => `  ${operation.invoked} .. ${hasResponded(operation) ? operation.responded : "never"}  ${model.describe(operation)}`)
     .join("\n");
 }

@@ -13,9 +13,8 @@ function summary(result: Result): string {
   const lines = [
     `${structure}, ${flavor}: ${seconds} s, ${threads} threads, ${kills} kills, seed ${seed}`,
     `${result.reads} checked reads, ${result.updates} updates, ${result.callbacks} callbacks, ${result.gracePeriods} grace periods, the longest watched ${result.longestGracePeriod} ms`,
-    structure === "rcu"
-      ? `pipe (grace periods that a held element was removed for, and one): ${result.pipe.join(" ")}`
-      : `${result.histories} histories of exact lookups checked, ${result.operations} operations in them`,
+    ...(structure === "rcu" ? [`pipe (grace periods that a held element was removed for, and one): ${result.pipe.join(" ")}`] : []),
+    ...(result.histories > 0 ? [`${result.histories} histories checked, ${result.operations} operations in them`] : []),
     ...verdict(result),
   ];
   return lines.join("\n");

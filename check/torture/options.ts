@@ -14,6 +14,7 @@ prints what its reader's section did.
   --flavor event-loop|phase|tree   the flavor of read-copy-update (default event-loop); a tree has 2 children a node, so that it has several levels
   --structure rcu            elements published, removed, and freed after ${"`synchronize`, `synchronizeSync`, `call`, `retire`"} (default)
   --structure intervalMap    interval maps: lookups, versions, and the history of exact lookups (linearizability)
+  --structure map            maps that grow and shrink all the time: keys that stay are always found, versions, sums, and the history of the operations on a few keys
   --structure memory         the allocators: pages, kmalloc, named caches, vmalloc, mempools, blocks that change their owner; with --kill most threads die
                              inside a call, at an access to shared memory chosen at random; every 250 kills all must be back as it was
   --allocator slab|slub|slob   of --structure memory (default slab)

@@ -8,15 +8,18 @@ import { type Address, field, NULL } from "../../src/memory/address.js";
 import { DomainWord } from "../../src/rcu/layout.js";
 import { Crew } from "../support/crew.js";
 import { Random } from "../support/seed.js";
-import { drained, settle } from "../support/settle.js";
+import { drained, liveIn, settle } from "../support/settle.js";
 import { sleep, until, within } from "../support/watchdog.js";
+import { deathBuffer } from "./deaths.js";
 import { Rounds } from "./history.js";
-import { type Maps, openMaps, ROW, type Structure } from "./job.js";
+import { ROW, type Structure } from "./job.js";
 import { Ledger } from "./ledger.js";
-import { fillMaps } from "./maps.js";
+import type { Timed } from "./linearizable.js";
 import type { Options as AllOptions } from "./options.js";
 import { PLACES } from "./place.js";
 import { Seats } from "./seats.js";
+import { OWN_BYTES, type Stage } from "./stage.js";
+import { stages } from "./stages.js";
 import { StallWatch } from "./stall.js";
 import { Tally } from "./tally.js";
 import { Step } from "./thread.js";
@@ -54,16 +57,34 @@ export interface Result {
   readonly firstFailure: string | null;
 }
 
+/** What is in use at rest. */
+interface Rest {
+  /** Bytes of pages. */
+  readonly used: number;
+  /** Blocks that somebody has, and their bytes. */
+  readonly blocks: number;
+  readonly bytes: number;
+}
+
+function atRest(shared: Shared): Rest {
+  const { used } = drained(shared);
+  const { heap } = shared.domain.arena;
+  const live = liveIn(heap);
+  return { used, blocks: live.length, bytes: live.reduce((sum, block) => sum + heap.usableBytes(block), 0) };
+}
+
 export class Run {
   readonly #options: Options;
   readonly #random: Random;
   readonly #say: (line: string) => void;
   readonly #tally = new Tally();
   readonly #ledger = new Ledger();
-  readonly #rounds: Rounds;
+  readonly #stage: Stage<Timed>;
+  readonly #own = new SharedArrayBuffer(OWN_BYTES);
+  /** Of a structure whose operations are checked in rounds. */
+  readonly #rounds: Rounds | undefined;
   readonly #started = performance.now();
   #shared: Shared;
-  #maps: Maps | undefined;
   #stalls = 0;
   /** Threads are being told to end; all have ended. */
   #stopping = false;
@@ -74,7 +95,9 @@ export class Run {
     this.#options = options;
     this.#say = say;
     this.#random = new Random(options.seed);
-    this.#rounds = new Rounds(options.threads);
+    this.#stage = stages[options.structure];
+    const { game } = this.#stage;
+    this.#rounds = game === undefined ? undefined : new Rounds(game, options.threads);
     const { flavor, threads } = options;
     this.#shared = Shared.create({ bytes: 64 * 2 ** 20, slots: 4 * threads + 24, flavor, fanOut: 2 });
   }
@@ -91,8 +114,21 @@ export class Run {
       for (let i = 0; i < words; i++) this.#shared.domain.arena.memory.store(field(pointers, i), NULL);
       const crew = new Crew(this.#shared);
       const { buffer } = this.#tally;
-      const orders = { structure, seats: threads, seed, pointers, tally: buffer, ledger: this.#ledger.buffer, history: this.#rounds.buffer, busted };
-      const seats = new Seats(crew, this.#shared, orders, (what) => this.#tally.fail("hung", what));
+      const orders = {
+        structure,
+        seats: threads,
+        seed,
+        pointers,
+        tally: buffer,
+        ledger: this.#ledger.buffer,
+        deaths: deathBuffer(threads),
+        history: this.#rounds?.buffer ?? this.#own,
+        own: this.#own,
+        busted,
+      };
+      // Elements have no calls of their own that a thread could die in.
+      const deaths = this.#options.kill && structure !== "rcu" ? new Random(seed, -8) : undefined;
+      const seats = new Seats(crew, this.#shared, orders, deaths, (what) => this.#tally.fail("hung", what));
       const watches = [this.#shared.domain, this.#shared.phaseDomain("side")].map((domain) => new StallWatch(domain));
       await this.#torture(crew, seats, watches, signal);
       const seconds = (performance.now() - this.#started) / 1000;
@@ -103,20 +139,17 @@ export class Run {
     }
   }
 
-  /** Bytes in use before the first worker, when all that stays for ever has been made. */
-  async #baseline(): Promise<number> {
-    if (this.#options.structure === "intervalMap") {
-      const maps = openMaps(this.#shared);
-      fillMaps(maps, this.#random);
-      this.#shared = await settle(this.#shared, Object.values(maps));
-    }
+  /** What is in use before the first worker, when all that stays for ever has been made. */
+  async #baseline(): Promise<Rest> {
+    const stage = this.#stage;
+    const opened = stage.open(this.#shared, this.#own);
+    stage.fill(this.#shared, this.#random, this.#own);
+    this.#shared = await settle(this.#shared, opened);
     this.#shared.phaseDomain("side");
-    const { used } = drained(this.#shared);
-    if (this.#options.structure === "intervalMap") {
-      this.#maps = openMaps(this.#shared);
-      fillMaps(this.#maps, this.#random);
-    }
-    return used;
+    const rest = atRest(this.#shared);
+    stage.open(this.#shared, this.#own);
+    stage.fill(this.#shared, this.#random, this.#own);
+    return rest;
   }
 
   async #torture(crew: Crew, seats: Seats, watches: readonly StallWatch[], signal: AbortSignal): Promise<void> {
@@ -139,7 +172,7 @@ export class Run {
     this.#ended = true;
     await Promise.all([...chores, watching]);
     for (const failure of crew.failures) this.#tally.fail("thrown", failure);
-    this.#rounds.step([], () => true, this.#tally, true);
+    this.#rounds?.step([], () => true, this.#tally, true);
   }
 
   #untilOver(signal: AbortSignal): Promise<void> {
@@ -188,7 +221,8 @@ export class Run {
     const beats = new Map<number, { beats: number; at: number }>();
     while (!this.#ended) {
       await sleep(10);
-      if (this.#options.structure === "intervalMap" && !this.#stopping) this.#rounds.step(seats.lives(), seats.isGone, this.#tally);
+      if (!this.#stopping) this.#rounds?.step(seats.lives(), seats.isGone, this.#tally);
+      void seats.killSleepers();
       if (this.#random.below(20) === 0) memory.notify(field(layout.root, DomainWord.WANTED));
       for (const watch of watches) {
         const stall = watch.look((thread) => seats.nameOf(thread));
@@ -235,7 +269,8 @@ export class Run {
         `slots ${slots.length}`,
         `retired ${waiting}`,
         `kills ${seats.kills}`,
-        this.#options.structure === "rcu" ? `pipe ${this.#tally.pipe().join(" ")}` : `histories ${this.#rounds.checked}`,
+        ...(this.#options.structure === "rcu" ? [`pipe ${this.#tally.pipe().join(" ")}`] : []),
+        ...(this.#rounds === undefined ? [] : [`histories ${this.#rounds.checked}`]),
         `errors ${this.#tally.totalErrors}`,
       ];
       this.#say(figures.join("  "));
@@ -244,7 +279,7 @@ export class Run {
 
   // The end ----------------------------------------------------------------------------------------------
 
-  async #end(seats: Seats, crew: Crew, watches: readonly StallWatch[], pointers: Address, baseline: number, seconds: number): Promise<Result> {
+  async #end(seats: Seats, crew: Crew, watches: readonly StallWatch[], pointers: Address, baseline: Rest, seconds: number): Promise<Result> {
     const tally = this.#tally;
     let violations: string[] = [];
     let leaked = 0;
@@ -256,10 +291,12 @@ export class Run {
         () => crew.describe(),
       );
       this.#freeAll(seats, pointers);
+      const opened = this.#stage.open(this.#shared, this.#own);
+      this.#stage.judge?.(this.#shared, this.#own, seats.kills, (kind, what) => tally.fail(kind, `at the end: ${what}`));
       violations = this.#shared.check();
-      this.#shared = await settle(this.#shared, this.#maps === undefined ? [] : Object.values(this.#maps));
-      leaked = this.#shared.stats().bytes.used - baseline; // what stands if the next fails
-      leaked = drained(this.#shared).used - baseline;
+      this.#shared = await settle(this.#shared, opened);
+      leaked = this.#shared.stats().bytes.used - baseline.used; // what stands if the next fails
+      leaked = this.#leaked(baseline);
     } catch (error) {
       tally.fail("thrown", `at the end, in the main thread: ${(error as Error).stack}`);
     }
@@ -281,11 +318,19 @@ export class Run {
       threads,
       errorKinds: tally.errors(),
       callbacks: tally.callbacks,
-      histories: this.#rounds.checked,
-      operations: this.#rounds.operations,
+      histories: this.#rounds?.checked ?? 0,
+      operations: this.#rounds?.operations ?? 0,
       longestGracePeriod: Math.round(Math.max(...watches.map(({ longest }) => longest))),
       firstFailure: tally.firstFailure ?? null,
     };
+  }
+
+  /** Bytes that are not back. */
+  #leaked(before: Rest): number {
+    const now = atRest(this.#shared);
+    if (!this.#stage.remakes) return now.used - before.used;
+    const pages = now.used - before.used;
+    return pages > 4096 * now.blocks ? pages : now.bytes - before.bytes;
   }
 
   /** What the last ones killed had, which nobody came after to free; whoever ended by himself must have left nothing. */

@@ -5,8 +5,13 @@
 import type { Shared } from "../../src/index.js";
 import { kindOf, SlotKind, slotAddress, slotsUsed, threadOf } from "../../src/memory/slot.js";
 import type { Crew, Hand } from "../support/crew.js";
+import type { Random } from "../support/seed.js";
 import { sleep } from "../support/watchdog.js";
+import type { Appointment } from "./deaths.js";
 import type { TortureJob } from "./job.js";
+
+/** What main gives all lives. */
+export type CommonOrders = Omit<TortureJob, "seat" | "life" | "tag" | "graves" | "appointment">;
 
 const FIRST_TAG = 0x100_0000;
 /** How long it may take until a dead thread is reaped, in ms. */
@@ -27,7 +32,8 @@ export class Seats {
   readonly #crew: Crew;
   readonly #onFailure: (what: string) => void;
   readonly #shared: Shared;
-  readonly #orders: Omit<TortureJob, "seat" | "life" | "tag" | "graves">;
+  readonly #deaths: Random | undefined;
+  readonly #orders: CommonOrders;
   readonly #lives: (Life | undefined)[];
   /** By seat: tags of the dead that nobody has been known to see to. */
   readonly #graves: number[][];
@@ -38,8 +44,12 @@ export class Seats {
   #born = 0;
   #stopping = false;
 
-  /** @param onFailure told of a thread that was not reaped; its seat stays empty */
-  constructor(crew: Crew, shared: Shared, orders: Omit<TortureJob, "seat" | "life" | "tag" | "graves">, onFailure: (what: string) => void) {
+  /**
+   * @param deaths chooses where lives end by themselves; undefined when they do not
+   * @param onFailure told of a thread that was not reaped; its seat stays empty
+   */
+  constructor(crew: Crew, shared: Shared, orders: CommonOrders, deaths: Random | undefined, onFailure: (what: string) => void) {
+    this.#deaths = deaths;
     this.#onFailure = onFailure;
     this.#crew = crew;
     this.#shared = shared;
@@ -64,7 +74,7 @@ export class Seats {
       const tag = FIRST_TAG + number;
       const seenTo = [...graves];
       const name = `thread ${number} in seat ${seat}`;
-      const hand = this.#crew.start<TortureJob>(worker, name, { ...this.#orders, seat, life: number, tag, graves: seenTo });
+      const hand = this.#crew.start<TortureJob>(worker, name, { ...this.#orders, seat, life: number, tag, graves: seenTo, appointment: this.#appointment() });
       const life: Life = { number, tag, hand, begun: false, killed: false };
       this.#names.set(hand.threadId, name);
       this.#lives[seat] = life;
@@ -97,6 +107,19 @@ export class Seats {
       if (threadOf(state) === thread && (kindOf(state) === SlotKind.LIVE || kindOf(state) === SlotKind.DEAD)) return true;
     }
     return false;
+  }
+
+  /** Every second one ends by itself. */
+  #appointment(): Appointment | undefined {
+    const random = this.#deaths;
+    return random === undefined || random.below(2) === 0 ? undefined : { updates: random.below(200), accesses: random.below(random.pick([20, 100, 400])) };
+  }
+
+  /** Kill those that wait for it. */
+  async killSleepers(): Promise<void> {
+    const words = new Int32Array(this.#orders.deaths);
+    const sleepers = this.#lives.filter((life, seat) => life !== undefined && Atomics.load(words, seat) === life.number);
+    await Promise.all(sleepers.map((life) => this.kill(this.#lives.indexOf(life), false)));
   }
 
   /** Terminate the thread in a seat, if there is one; perhaps before it has begun. */

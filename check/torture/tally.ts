@@ -19,6 +19,9 @@ export const ERRORS = [
   "torn", // a value that nobody wrote
   "backwards", // a version older than one seen before
   "history", // not linearizable
+  "lost", // an update that was made is not there
+  "twice", // what there is once was found, or taken, twice
+  "order", // what came first was found later
   "not back", // elements that nobody freed
   "thrown",
   "stall",

@@ -12,7 +12,7 @@ import { DomainWord } from "../../src/rcu/layout.js";
 import type { AttachedSelf } from "../support/hand.js";
 import { Random } from "../support/seed.js";
 import { sleep } from "../support/watchdog.js";
-import { type Maps, openMaps, type TortureJob } from "./job.js";
+import type { TortureJob } from "./job.js";
 import type { Ledger } from "./ledger.js";
 import type { Place } from "./place.js";
 import { type ErrorKind, ownCounts, type Tally } from "./tally.js";
@@ -33,7 +33,7 @@ export class Thread {
   shared: Shared;
   /** Callbacks, and grace periods, that have not come yet. A thread with some of them must not detach: they would be lost. */
   outstanding = 0;
-  #maps: Maps | undefined;
+  readonly #opened = new Map<(shared: Shared) => unknown, unknown>();
   #side: Domain | undefined;
   #segments: { readonly what: string; readonly at: number }[] = [];
 
@@ -64,9 +64,14 @@ export class Thread {
     return this.shared.domain.arena.heap;
   }
 
-  get maps(): Maps {
-    this.#maps ??= openMaps(this.shared);
-    return this.#maps;
+  /** What `open` opens in the shared memory as this thread holds it now. */
+  opened<T>(open: (shared: Shared) => T): T {
+    let opened = this.#opened.get(open) as T | undefined;
+    if (opened === undefined) {
+      opened = open(this.shared);
+      this.#opened.set(open, opened);
+    }
+    return opened;
   }
 
   /** Whether one in so many times. */
@@ -105,7 +110,7 @@ export class Thread {
     this.self.step(Step.STORM);
     for (let i = 0; i < times; i++) {
       this.shared.close();
-      this.#maps = undefined;
+      this.#opened.clear();
       this.#side = undefined;
       for (;;) {
         try {

@@ -9,14 +9,20 @@ import type { Orders } from "../support/crew.js";
 import { hand } from "../support/hand.js";
 import { Random } from "../support/seed.js";
 import { sleep } from "../support/watchdog.js";
+import { workOnCells } from "./cells.js";
+import { Death } from "./deaths.js";
 import { bustGracePeriods, injectDelays } from "./disturb.js";
 import { buryElements, ElementReader, ElementUpdater } from "./elements.js";
-import { type TortureJob, updates } from "./job.js";
+import { workOnHashMaps } from "./hash-maps.js";
+import { workOnIntervalMaps } from "./interval-maps.js";
+import { type Structure, type TortureJob, updates } from "./job.js";
 import { Ledger } from "./ledger.js";
-import { MapReader, MapUpdater } from "./maps.js";
+import { workOnLists } from "./lists.js";
 import { mainPlace, sidePlace } from "./place.js";
+import { workOnQueues } from "./queues.js";
 import { Tally } from "./tally.js";
 import { Step, Thread } from "./thread.js";
+import type { Work } from "./work.js";
 
 /** How long a turn works, in ms at most. */
 const TURN = 5;
@@ -28,25 +34,15 @@ let layout: Layout | undefined;
 // Before anything of the library has run, so that its code is compiled with them. Some threads run it as it is.
 if (job.life % 4 !== 0) injectDelays(new Random(job.seed, -job.life), () => layout);
 if (job.busted) bustGracePeriods();
+const death = job.appointment === undefined ? undefined : new Death(job.appointment, job.deaths, job.seat, job.life);
 process.removeAllListeners("warning"); // of sections left open over a turn, on purpose
 
 const self = hand<TortureJob>();
 const tally = new Tally(job.tally);
 const thread = new Thread(self, tally, new Ledger(job.ledger));
 layout = thread.domain.arena.layout;
-const updating = updates(job.seat);
 
 const places = { main: mainPlace(thread), side: sidePlace(thread) };
-
-/** What a structure's threads do. */
-interface Work {
-  begin(): void;
-  read(): void;
-  update(): void;
-  /** Between turns, now and then. */
-  special(): Promise<void> | void;
-  end(): Promise<void>;
-}
 
 function elements(): Work {
   const [main, side] = [new ElementReader(thread, places.main), new ElementReader(thread, places.side)];
@@ -54,7 +50,9 @@ function elements(): Work {
   return {
     begin: () => buryElements(thread, [places.main, places.side]),
     read: () => (thread.oneIn(10) ? side : main).read(),
+    updates: updates(job.seat),
     update: () => (thread.oneIn(10) ? sideUpdater : updater).update(),
+    specialTurns: 40,
     special: () => {
       const kind = thread.random.below(4);
       if (kind === 0) return side.readOverTurns();
@@ -67,29 +65,28 @@ function elements(): Work {
   };
 }
 
-function maps(): Work {
-  const reader = new MapReader(thread);
-  const updater = new MapUpdater(thread);
-  return {
-    begin: () => thread.bury(() => {}),
-    read: () => reader.read(),
-    update: () => updater.update(),
-    special: () => reader.play(),
-    end: async () => {},
-  };
-}
+const works: Readonly<Record<Structure, (thread: Thread) => Work>> = {
+  rcu: elements,
+  intervalMap: workOnIntervalMaps,
+  map: workOnHashMaps,
+  cell: workOnCells,
+  list: workOnLists,
+  queues: workOnQueues,
+};
+const work = works[job.structure](thread);
 
-const work: Work = job.structure === "rcu" ? elements() : maps();
-/** Rounds of checked operations are for every turn, sections over turns for a few. */
-const specialTurns = job.structure === "rcu" ? 40 : 1;
+function update(): void {
+  if (death === undefined) work.update();
+  else death.during(() => work.update());
+}
 
 function turn(): void {
   const { random } = thread;
   const ends = performance.now() + TURN;
-  const updatesOnly = updating && thread.oneIn(3);
+  const updatesOnly = work.updates && thread.oneIn(3);
   do {
     for (let i = random.from(1, 40); i > 0 && !updatesOnly; i--) work.read();
-    if (updating) for (let i = random.from(1, 8); i > 0; i--) work.update();
+    if (work.updates) for (let i = random.from(1, 8); i > 0; i--) update();
     if (thread.oneIn(200)) thread.notifyForNothing();
   } while (performance.now() < ends && !thread.oneIn(50));
 }
@@ -107,7 +104,7 @@ async function live(): Promise<void> {
     if (tally.stuttering) await pauseOfAll();
     self.step(Step.TURN);
     turn();
-    if (thread.oneIn(specialTurns)) await work.special();
+    if (thread.oneIn(work.specialTurns)) await work.special();
     if (thread.oneIn(100)) await thread.storm(thread.random.pick([1, 1, 4, 16]));
     const place = thread.oneIn(5) ? places.side : places.main;
     if (thread.oneIn(100)) thread.flood(place);

@@ -21,6 +21,8 @@ export {
   type MempoolWait,
 } from "./mempool.js";
 export { LOCK_TIMEOUT, RobustMutex } from "./robust-mutex.js";
+export { LockReadersError, RW_LOCK_BYTES, RwLock } from "./rw-lock.js";
+export { SEQ_LOCK_BYTES, SeqLock } from "./seqlock.js";
 export { formatSlabInfo } from "./slabinfo.js";
 export type { Slot } from "./slot.js";
 export { SpinLock } from "./spin-lock.js";

@@ -18,6 +18,8 @@ export type ContextCode =
   | "ERR_FOREIGN_INDEX"
   | "ERR_ASYNC_SECTION"
   | "ERR_LOCK_HELD"
+  /** An update without the lock that its structure's writers take; debug mode. */
+  | "ERR_LOCK_NOT_HELD"
   | "ERR_NOT_MAIN"
   | "ERR_CANNOT_BLOCK";
 

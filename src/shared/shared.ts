@@ -27,6 +27,7 @@ import { FIRST_SEQUENCE } from "../rcu/sequence.js";
 import type { DomainStats } from "../rcu/stats.js";
 import { Cell, type CellOptions, cellSchema } from "../structures/cell/cell.js";
 import { IntervalMap } from "../structures/interval-map.js";
+import { LIST_NODE_BYTES, listSchemaText, SharedList } from "../structures/list/shared-list.js";
 import { SharedMap } from "../structures/map/map.js";
 import { checkMapSchema, type MapSchema, mapSchemaText } from "../structures/map/schema.js";
 import { headerBytes } from "../structures/map/words.js";
@@ -220,6 +221,15 @@ export class Shared {
     const text = mapSchemaText(schema);
     const shape = { nodeBytes: 0, headerBytes: headerBytes(this.domain.arena.layout.slots) };
     return this.#structure(name, text, () => new SharedMap<K, T, V>(this.#directory.open(name, text, shape), schema));
+  }
+
+  /**
+   * Open the list of this name, or make it. The same codec in every thread.
+   * @throws SchemaError, OutOfMemoryError, ClosedError; QuiesceError (ERR_SCHEMA)
+   */
+  list<T>(name: string, codec: CodecBase<T>): SharedList<T> {
+    const schema = listSchemaText(codec);
+    return this.#structure(name, schema, () => new SharedList<T>(this.#directory.open(name, schema, { nodeBytes: LIST_NODE_BYTES }), codec));
   }
 
   /**

@@ -45,8 +45,9 @@ const tablesOf = ({ figures }: Printed): string[] => [...new Set(figures.map(({ 
 test("--help names the suites; an unknown suite, two, or bad seconds are refused", () => {
   const { status, stdout } = bench(["--help"]);
   assert.equal(status, 0);
-  for (const suite of ["allocators", "ip-lookup", "rcu", "turn-costs"]) assert.match(stdout, new RegExp(`^ {2}${suite} `, "m"));
-  for (const args of [[], ["nothing"], ["rcu", "rcu"], ["rcu", "--seconds", "soon"], ["toString"]]) assert.equal(bench(args).status, 2, args.join(" "));
+  for (const suite of ["allocators", "ip-lookup", "map", "rcu", "turn-costs"]) assert.match(stdout, new RegExp(`^ {2}${suite} `, "m"));
+  for (const args of [[], ["nothing"], ["rcu", "rcu"], ["rcu", "--seconds", "soon"], ["toString"], ["rcu", "--only", "x"]])
+    assert.equal(bench(args).status, 2, args.join(" "));
 });
 
 test("allocators, and a page with its tables; without a C compiler it says what to install", () => {
@@ -72,6 +73,47 @@ test("allocators, and a page with its tables; without a C compiler it says what 
 
 test("ip-lookup", () => {
   json(["ip-lookup", "--seconds", "1"]);
+});
+
+test("map: every table; without a C compiler it says what to install, and --peers leaves the others out", () => {
+  const directory = mkdtempSync(join(tmpdir(), "quiesce-bench-"));
+  try {
+    const printed = json(["map", "--seconds", "1", "--peers", "Map,shared.map,shared.map under a mutex"], { PATH: directory });
+    const tables = tablesOf(printed);
+    for (const table of [
+      "get, u32 keys",
+      "get, utf8 keys",
+      "get, utf8 keys to json objects",
+      "cell, read and unchanged",
+      "set, in each writer",
+      "bytes an entry",
+    ])
+      assert.ok(tables.includes(table), table);
+    assert.ok(printed.notes.some((note) => note.includes("apt-get install gcc liburcu-dev")));
+    assert.deepEqual(
+      printed.notes.filter((note) => note.includes("left out")),
+      [],
+    );
+    assert.ok(printed.figures.every(({ cell }) => cell?.column !== "lmdb"));
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+});
+
+test("map: one row, each peer, and its plot", () => {
+  const directory = mkdtempSync(join(tmpdir(), "quiesce-bench-"));
+  try {
+    const svg = join(directory, "plot.svg");
+    const printed = json(["map", "--seconds", "0.5", "--only", "U32 uniform 999", "--svg", svg]);
+    assert.deepEqual(tablesOf(printed), ["get, u32 keys", "get, u32 keys: shared.map against the others"]);
+    assert.ok(printed.figures.every(({ cell }) => cell?.row === "999 entries, uniform keys"));
+    const columns = printed.figures.map(({ cell }) => cell?.column);
+    for (const peer of ["Map", "shared.map", "lmdb", "sharedmap", "shared-memory-datastructures"])
+      assert.ok(columns.includes(peer) || printed.notes.some((note) => note.startsWith(`${peer} is not`)), peer);
+    assert.match(readFileSync(svg, "utf8"), /^<svg [\s\S]*get, u32 keys[\s\S]*<\/svg>\n$/);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
 });
 
 test("rcu, and its plot; where liburcu cannot be built, it says what to install", () => {

@@ -9,8 +9,9 @@ import { Random, seedOf } from "../../check/support/seed.js";
 import { sleep } from "../../check/support/watchdog.js";
 import type { AllocatorResult } from "../../check/torture/allocator-run.js";
 import { STRUCTURES } from "../../check/torture/job.js";
-import { type Operation, type State, statesAfter } from "../../check/torture/linearizable.js";
+import { type State, statesAfter } from "../../check/torture/linearizable.js";
 import { COMMAND, optionsOf } from "../../check/torture/options.js";
+import { type RangeOperation, ranges } from "../../check/torture/ranges.js";
 import type { Result } from "../../check/torture/run.js";
 import { StallWatch } from "../../check/torture/stall.js";
 import { PIPE_BUCKETS, Tally } from "../../check/torture/tally.js";
@@ -183,8 +184,8 @@ test("the first failure's report is kept, and all are counted", () => {
 });
 
 const EMPTY: readonly State[] = [[0, 0, 0, 0]];
-const get = (lo: number, result: number, invoked: number, responded: number): Operation => ({ kind: "get", lo, result, invoked, responded });
-const set = (lo: number, hi: number, value: number, invoked: number, responded = Number.POSITIVE_INFINITY): Operation => ({
+const get = (lo: number, result: number, invoked: number, responded: number): RangeOperation => ({ kind: "get", lo, result, invoked, responded });
+const set = (lo: number, hi: number, value: number, invoked: number, responded = Number.POSITIVE_INFINITY): RangeOperation => ({
   kind: "set",
   lo,
   hi,
@@ -194,7 +195,7 @@ const set = (lo: number, hi: number, value: number, invoked: number, responded =
 });
 
 test("a history is linearizable, or not", () => {
-  const linearizable = (...history: Operation[]): boolean => statesAfter(history, EMPTY).length > 0;
+  const linearizable = (...history: RangeOperation[]): boolean => statesAfter(ranges.model, history, EMPTY).length > 0;
   assert.ok(linearizable(set(0, 3, 7, 1, 4), get(1, 0, 2, 3)), "read before the write, which overlaps it");
   assert.ok(linearizable(set(0, 3, 7, 1, 4), get(1, 7, 2, 3)), "read after it");
   assert.ok(!linearizable(set(0, 3, 7, 1, 2), get(1, 0, 3, 4)), "stale");
@@ -202,11 +203,11 @@ test("a history is linearizable, or not", () => {
   assert.ok(!linearizable(get(0, 9, 1, 2)), "a value that nobody wrote");
   assert.ok(linearizable(set(0, 0, 7, 1), get(0, 7, 2, 3)) && linearizable(set(0, 0, 7, 1), get(0, 0, 2, 3)), "the writer died: before or after");
   assert.ok(!linearizable(set(0, 0, 7, 1), get(0, 7, 2, 3), get(0, 0, 4, 5)), "but not both");
-  assert.deepEqual(statesAfter([set(0, 0, 7, 1)], EMPTY), [
+  assert.deepEqual(statesAfter(ranges.model, [set(0, 0, 7, 1)], EMPTY), [
     [0, 0, 0, 0],
     [7, 0, 0, 0],
   ]);
-  const removed: Operation = { kind: "delete", lo: 0, hi: 1, result: true, invoked: 5, responded: 6 };
+  const removed: RangeOperation = { kind: "delete", lo: 0, hi: 1, result: true, invoked: 5, responded: 6 };
   assert.ok(linearizable(set(1, 2, 7, 1, 2), removed, get(1, 0, 7, 8), get(2, 7, 9, 10)));
   assert.ok(!linearizable(removed), "there was nothing to delete");
 });
@@ -215,7 +216,7 @@ test("histories made by a model are linearizable, and not with one answer change
   const random = new Random(seedOf("linearizable"));
   for (let round = 0; round < 300; round++) {
     const state = [0, 0, 0, 0];
-    const history: Operation[] = [];
+    const history: RangeOperation[] = [];
     // Each operation takes place at its time; its invocation is some time before, its response some time after.
     for (let i = 0; i < 14; i++) {
       const time = 10 * (i + 1);
@@ -235,7 +236,7 @@ test("histories made by a model are linearizable, and not with one answer change
           state.fill(0, lo, hi + 1);
       }
     }
-    const finals = statesAfter(history, EMPTY);
+    const finals = statesAfter(ranges.model, history, EMPTY);
     assert.ok(
       finals.some((found) => found.join() === state.join()),
       JSON.stringify(history),
@@ -243,7 +244,7 @@ test("histories made by a model are linearizable, and not with one answer change
     const at = history.findIndex(({ kind }) => kind === "get");
     if (at < 0) continue;
     const wrong = [...history];
-    wrong[at] = { ...(history[at] as Operation & { kind: "get" }), result: 99 };
-    assert.deepEqual(statesAfter(wrong, EMPTY), [], JSON.stringify(wrong));
+    wrong[at] = { ...(history[at] as RangeOperation & { kind: "get" }), result: 99 };
+    assert.deepEqual(statesAfter(ranges.model, wrong, EMPTY), [], JSON.stringify(wrong));
   }
 });

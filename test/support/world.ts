@@ -39,6 +39,12 @@ export class World {
     this.#image = Uint8Array.from(new Uint8Array(this.buffer));
   }
 
+  /** Whether it is as it was then. */
+  isAsSnapshot(): boolean {
+    const now = new Uint8Array(this.buffer);
+    return (this.#image as Uint8Array).every((byte, i) => byte === now[i]);
+  }
+
   /** Set it back to the snapshot. */
   restore(): void {
     new Uint8Array(this.buffer).set(this.#image as Uint8Array);

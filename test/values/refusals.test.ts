@@ -35,7 +35,7 @@ test("numbers that are none are refused", () => {
   refuses(u16, function seven() {}, /got the function seven\.$/);
   for (const value of ["7", 7n, null, undefined, true, {}, new Number(7), Symbol("s")]) refuses(f64, value, /^an f64 is a number; got /);
   for (const value of [0, 1, "true", null, undefined, {}, new Boolean(true)]) refuses(bool, value, /^a bool is true or false; got /);
-  for (const value of [1, "0", null, undefined, false]) refuses(rcuHead, value, /^an rcuHead is written as 0; got /);
+  for (const value of [1, "0", null, undefined, false]) refuses(rcuHead, value, /^an embedded rcuHead is written as 0; got /);
 });
 
 test("text that is none, is too long, or is not well-formed is refused", () => {

@@ -21,8 +21,8 @@ export interface Reader {
   /** Sections open in this thread. */
   readonly nesting: number;
   /**
-   * Changes whenever what this thread has read may have been given back since: while it stays the same, and inside a section, an address that was found
-   * linked is still that of the same block.
+   * Changes whenever what this thread has read may be given back from then on. So while it is what it was when something was found in a section, that is whole still, and what is found
+   * now stays so: who sees it unchanged need not `enter`.
    */
   readonly epoch: number;
   /** Whether the code that runs now is in a section that cannot be suspended. */

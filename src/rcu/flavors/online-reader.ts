@@ -36,7 +36,7 @@ const OPERATIONS = 32;
 /** The read side of one thread. */
 export abstract class OnlineReader implements Reader {
   protected readonly site: Site;
-  /** Goes up with each recording of GP_SEQ: until then no grace period that began since the last can be over. */
+  /** Goes up with each change of SEEN: until then no grace period that began since the last can be over. */
   epoch = 0;
   /** SEEN, without asking shared memory; 0 when offline. */
   protected seen = 0;
@@ -172,6 +172,7 @@ export abstract class OnlineReader implements Reader {
   }
 
   protected clear(): void {
+    this.epoch++;
     this.seen = 0;
     this.#memory.store(this.#seenWord, 0);
   }

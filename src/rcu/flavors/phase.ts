@@ -57,7 +57,7 @@ export class PhaseReader implements Reader {
   /** The counters, without asking shared memory. */
   readonly #locks = new Int32Array(2);
   readonly #unlocks = new Int32Array(2);
-  /** Goes up with each section that is counted: it may have been in none just before. */
+  /** Goes up with each section that is counted, or no longer: it may be in none. */
   epoch = 0;
   /** Plus the phase that the section counts in, it is the section's index. */
   readonly #index: number = nextIndex();
@@ -167,6 +167,7 @@ export class PhaseReader implements Reader {
   }
 
   #uncount(phase: number): void {
+    this.epoch++;
     const unlocks = ((this.#unlocks[phase] as number) + 1) | 0;
     this.#memory.store((this.#unlocksWord + phase) as Address, unlocks);
     this.#unlocks[phase] = unlocks;

@@ -1,13 +1,14 @@
 /**
  * Blocks of entries: what a bucket holds. A block is copied to be changed, and published whole.
  *
- *   keys of one word   | COUNT | VERSION | (USED) | key key key | entry | entry | entry |
- *   other keys         | COUNT | VERSION | (USED) | hash hash hash | place place place | entry, key | entry, key | entry, key |
+ *   keys of one word   | COUNT | (USED) | key key key | entry | entry | entry |
+ *   other keys         | COUNT | (USED) | hash hash hash | place place place | entry, key | entry, key | entry, key |
  *   entry              | VERSION | (EXPIRES) | value words, or the value's block |
  *
- * What a search compares stands side by side at the start, on the line that the block begins with. VERSION of a block goes up with each change of its
- * bucket, and an entry's is what its block's was when it was written: so an entry that was replaced, or deleted and set again, has another one, and hash and version
- * together name one state of one entry for ever (but for 2^32 changes of one bucket).
+ * What a search compares stands side by side at the start, on the line that the block begins with. One entry of a word's key and value takes 16 bytes.
+ *
+ * An entry that is written gets a version above those of all entries of its bucket, and above the table's BASE, to which the versions of all that were ever deleted are raised. So
+ * one that was replaced, or deleted and set again, has another one, and hash and version together name one state of one entry for ever (but for 2^32 updates).
  *
  * Law table
  *   word    class
@@ -21,8 +22,7 @@ import type { Keys } from "./keys.js";
 import { EMPTY } from "./words.js";
 
 const COUNT = 0;
-const VERSION = 1;
-const USED = 2;
+const USED = 1;
 /** Entries that USED has bits for. */
 const USED_BITS = 32;
 
@@ -77,8 +77,11 @@ export class Buckets<K> {
     return block === EMPTY ? 0 : this.#memory.read(block);
   }
 
+  /** The highest version of its entries; 0 when it has none. */
   version(block: Address): number {
-    return this.#memory.read(field(block, VERSION)) >>> 0;
+    let version = 0;
+    for (let i = this.count(block) - 1; i >= 0; i--) version = Math.max(version, this.entryVersion(this.entry(block, i)));
+    return version;
   }
 
   /** The entry of the parsed key; 0 when there is none. */
@@ -140,6 +143,17 @@ export class Buckets<K> {
   key(block: Address, index: number): K {
     const bytes = this.#isWord ? 0 : this.#place(block, index) & KEY_MASK;
     return this.#keys.read(this.#memory, this.head(block, index), field(this.entry(block, index), this.#entryWords), bytes);
+  }
+
+  /** What tells an entry's key from others, as a number or text. */
+  id(block: Address, index: number): number | string {
+    const head = this.head(block, index);
+    if (this.#isWord) return head;
+    const place = this.#place(block, index);
+    const at = block + (place >>> KEY_BITS) + this.#entryWords;
+    let text = `${place & KEY_MASK}`;
+    for (let word = 0; word < ((place & KEY_MASK) + 3) >>> 2; word++) text += `,${this.#memory.read((at + word) as Address)}`;
+    return text;
   }
 
   entryVersion(entry: Address): number {
@@ -218,14 +232,14 @@ export class Buckets<K> {
 
   /**
    * Write the block into private memory.
+   * @param version of its new entry
    * @returns its new entry, whose value is the caller's to write; 0 when it has none
    */
-  write(block: Address, version: number, expires = 0): Address {
+  write(block: Address, version = 0, expires = 0): Address {
     const memory = this.#memory;
     const count = this.entries;
     const heads = block + this.#heads;
     memory.write(field(block, COUNT), count);
-    memory.write(field(block, VERSION), version);
     let used = 0;
     let at = heads + count + (this.#isWord ? 0 : count);
     for (let i = 0; i < this.#kept; i++) {

@@ -6,7 +6,7 @@
  *
  * Law table: this file owns no word; keys in blocks are immutable once published.
  *
- * The hash is keyed with the map's seed (fmix32 and the block mixing of MurmurHash3, Appleby), so that whoever sends keys cannot choose their buckets.
+ * The hash is multiplicative (Knuth), mixed twice, and keyed with the map's seed, so that whoever sends keys does not know their buckets.
  */
 
 import { type Address, field } from "../../memory/address.js";
@@ -44,44 +44,48 @@ export interface Keys<K> {
   read(memory: Memory, head: number, address: Address, bytes: number): K;
 }
 
-const fmix = (value: number): number => {
-  let hash = value;
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
-  return hash ^ (hash >>> 16);
+// Buckets are numbered by the highest bits, which these two steps mix well; a third would only mend the lowest.
+export const finish = (value: number): number => {
+  const mixed = Math.imul(value, 0x9e3779b1);
+  return Math.imul(mixed ^ (mixed >>> 15), 0x85ebca6b);
 };
 
 const NO_WORDS = new Int32Array(0);
 
 /** Whole numbers that a word holds. */
-class WordKeys implements Keys<number> {
+export class WordKeys implements Keys<number> {
   readonly isWord = true;
   head = 0;
   readonly bytes = 0;
   readonly words: Int32Array = NO_WORDS;
   readonly #name: string;
-  readonly #seed: number;
+  readonly seed: number;
   readonly #least: number;
-  readonly #most: number;
+  readonly most: number;
   readonly #isSigned: boolean;
 
   constructor(name: string, seed: number, least: number, most: number) {
     this.#name = name;
-    this.#seed = seed;
+    this.seed = seed;
     this.#least = least;
-    this.#most = most;
+    this.most = most;
     this.#isSigned = least < 0;
   }
 
   parse(key: number): number {
-    const word = key | 0;
-    if ((this.#isSigned ? word : word >>> 0) !== key || key > this.#most) this.#refuse(key);
-    this.head = word;
-    return fmix(word ^ this.#seed);
+    this.check(key);
+    this.head = key | 0;
+    return finish(this.head ^ this.seed);
+  }
+
+  /** @throws KeyError (ERR_KEY) */
+  check(key: unknown): void {
+    const word = (key as number) | 0;
+    if ((this.#isSigned ? word : word >>> 0) !== key || word > this.most) this.#refuse(key);
   }
 
   #refuse(key: unknown): never {
-    throw new KeyError("ERR_KEY", `a key of this map is a whole number from ${this.#least} to ${this.#most} (${this.#name}); got ${show(key)}.`);
+    throw new KeyError("ERR_KEY", `a key of this map is a whole number from ${this.#least} to ${this.most} (${this.#name}); got ${show(key)}.`);
   }
 
   parseBytes(): number {
@@ -89,7 +93,7 @@ class WordKeys implements Keys<number> {
   }
 
   hashOf(head: number): number {
-    return fmix(head ^ this.#seed);
+    return finish(head ^ this.seed);
   }
 
   read(_memory: Memory, head: number): number {
@@ -146,7 +150,7 @@ abstract class ByteKeys<K> implements Keys<K> {
   /** The key's words are in `words`, and mixed. */
   protected parsed(length: number, hash: number): number {
     this.bytes = length;
-    this.head = fmix(hash ^ length);
+    this.head = finish(hash ^ length);
     return this.head;
   }
 }

@@ -27,26 +27,34 @@ import { slotsUsed } from "../../memory/slot.js";
 import type { Domain } from "../../rcu/domain.js";
 import type { Reader } from "../../rcu/flavors/flavor.js";
 import { type CodecBase, copyingView, type View } from "../../values/codec.js";
+import { Changes, type WatchOptions } from "../changes.js";
 import type { Place } from "../structure.js";
 import { Buckets } from "./bucket.js";
 import { Clock } from "./clock.js";
 import { Decoded } from "./decoded.js";
 import { Entries } from "./entries.js";
-import { type Keys, keysOf } from "./keys.js";
+import { type Keys, keysOf, WordKeys } from "./keys.js";
 import { checkTtl, type MapSchema } from "./schema.js";
 import { type Table, Tables } from "./tables.js";
-import { blockOf, countOf, LEAST_BITS, MapWord, MOST_BITS } from "./words.js";
+import { countChange, type Seen, Watching } from "./watching.js";
+import { WordLookup } from "./word-lookup.js";
+import { blockOf, countOf, LEAST_BITS, MapWord, MOST_BITS, REGIONS } from "./words.js";
 
-/** Entries a bucket has on the average: more let the table grow, fewer let it shrink; for a table that is made for many entries at once. */
-const MOST_LOAD = 3;
-const LEAST_LOAD = 0.5;
-const FULL_LOAD = 2;
+/** Entries a bucket has on the average: more let the table grow, fewer let it shrink. As the kernel's rhashtable: most lookups then compare one key, and the processor foresees how they end. */
+const MOST_LOAD = 0.75;
+const LEAST_LOAD = 0.3;
 /** Updates that change the number of entries between two looks at it. */
 const UPDATES_A_LOOK = 16;
 /** Entries that this thread keeps decoded at most. */
 const MOST_DECODED = 1 << 20;
 /** A snapshot that holds nobody up is tried so often. */
 const SNAPSHOT_TRIES = 3;
+
+/** A key's value at one instant, and its version: undefined and 0 when it has none. */
+export interface EntryState<T> {
+  readonly value: T | undefined;
+  readonly version: number;
+}
 
 /** How `set` puts a value in. */
 export interface SetOptions {
@@ -69,10 +77,14 @@ export class SharedMap<K, T, V = T> {
   readonly #tables: Tables;
   readonly #entries: Entries;
   readonly #schema: MapSchema<K, T, V>;
+  readonly #isPlain: boolean;
+  /** Of a map of words by words. */
+  readonly #wordLookup: WordLookup | undefined;
   /** Of a value that is decoded at each reading: a number, or what cannot be frozen. */
   readonly #decoded: Decoded<T> | undefined;
   readonly #hasLimits: boolean;
   readonly #clock: Clock;
+  readonly #changes: Changes;
   #sinceLook = 0;
   readonly #views: View<V>[] = [];
   #viewDepth = 0;
@@ -98,17 +110,21 @@ export class SharedMap<K, T, V = T> {
     const publication = new Publication(heap, place.tag, domain.index);
     this.#tables = new Tables(place, publication, this.#buckets as Buckets<unknown>);
     this.#tables.open(LEAST_BITS, Math.floor(now() / 1000));
+    this.#changes = new Changes(domain, field(header, MapWord.WATCHERS), place.name);
     this.#clock = new Clock(memory, header, now);
     this.#hasLimits = format.expires || format.used;
     const hasExpired = format.expires ? (entry: Address) => this.#hasExpired(entry) : () => false;
     this.#entries = new Entries(place, publication, this.#buckets as Buckets<unknown>, this.#tables, this.#codec as CodecBase<unknown>, hasExpired, this.#mend);
-    const isPlain = schema.value.words !== undefined && !("offsets" in schema.value);
-    this.#decoded = isPlain || !schema.value.canFreeze ? undefined : new Decoded(MOST_DECODED);
+    this.#isPlain = schema.value.words !== undefined && !("offsets" in schema.value);
+    const isWordMap = this.#keys instanceof WordKeys && keysOf(schema.value, 0) instanceof WordKeys;
+    if (isWordMap && !this.#hasLimits)
+      this.#wordLookup = new WordLookup(memory, this.#reader, this.#tables, this.#keys as unknown as WordKeys, schema.value.name === "i32");
+    this.#decoded = this.#isPlain || !schema.value.canFreeze ? undefined : new Decoded(MOST_DECODED);
   }
 
   // Reading --------------------------------------------------------------------------------------------
 
-  /** In a section: the entry of the parsed key, NULL for none. */
+  /** The entry of the parsed key, NULL for none. Enters a section as Tables.find does. */
   #find(hash: number): Address {
     const block = this.#tables.find(hash);
     const entry = this.#buckets.find(block);
@@ -137,7 +153,8 @@ export class SharedMap<K, T, V = T> {
    * @throws KeyError (ERR_KEY), ClosedError
    */
   get(key: K): T | undefined {
-    return this.#get(this.#keys.parse(key));
+    const lookup = this.#wordLookup;
+    return lookup === undefined ? this.#get(this.#keys.parse(key)) : (lookup.get(key as number) as T | undefined);
   }
 
   /**
@@ -149,19 +166,18 @@ export class SharedMap<K, T, V = T> {
   }
 
   #get(hash: number): T | undefined {
-    const reader = this.#reader;
     const decoded = this.#decoded;
-    // A built-in codec of numbers, or what is decoded already: no foreign code runs.
-    if (decoded === undefined) return this.#read(hash);
-    reader.enter();
+    // What the built-in codecs of numbers read, or what is decoded already: no foreign code runs in between, and a section need not be opened for it.
+    if (decoded === undefined && !this.#isPlain) return this.#read(hash);
     const entry = this.#find(hash);
-    if (entry === NULL) {
-      reader.exit();
-      return undefined;
+    let value: T | undefined;
+    let isKnown = true;
+    if (entry !== NULL) {
+      value = decoded === undefined ? this.#codec.read(this.#memory, this.#buckets.valueOf(entry)) : decoded.get(hash, this.#buckets.entryVersion(entry));
+      isKnown = value !== undefined;
     }
-    const value = decoded.get(hash, this.#buckets.entryVersion(entry));
-    reader.exit();
-    return value ?? this.#decode(hash);
+    this.#reader.exit();
+    return isKnown ? value : this.#decode(hash);
   }
 
   #decode(hash: number): T | undefined {
@@ -200,7 +216,6 @@ export class SharedMap<K, T, V = T> {
   /** The version of the key's entry: a number that changes with each update of it, never comes back (but after 2^32 updates of its bucket), and is 0 when there is no entry. */
   getVersion(key: K): number {
     const hash = this.#keys.parse(key);
-    this.#reader.enter();
     const entry = this.#find(hash);
     const version = entry === NULL ? 0 : this.#buckets.entryVersion(entry);
     this.#reader.exit();
@@ -279,13 +294,19 @@ export class SharedMap<K, T, V = T> {
   #bucketFrom(from: number): { end: number; found: [K, T][] } {
     const nesting = this.#reader.begin();
     try {
-      const block = this.#tables.find(from | 0);
-      // The table may be another for the next: what counts is the range that this block stands for.
-      const span = 2 ** this.#tables.foundShift;
-      return { end: (Math.floor(from / span) + 1) * span, found: [...this.#decodeBlock(block, from)] };
+      const { block, after } = this.#bucketAt(from);
+      return { end: after, found: [...this.#decodeBlock(block, from)] };
     } finally {
       this.#reader.endTo(nesting);
     }
+  }
+
+  /** In a section: the block that a hash's entries are in, and the first hash that is not of its bucket. */
+  #bucketAt(hash: number): { block: Address; after: number } {
+    const { block, shift } = this.#tables.findBucket(hash | 0);
+    // The table may be another for the next: what counts is the range that this block stands for.
+    const span = 2 ** shift;
+    return { block, after: (Math.floor(hash / span) + 1) * span };
   }
 
   *#decodeBlock(block: Address, from = 0): Generator<[K, T]> {
@@ -390,7 +411,7 @@ export class SharedMap<K, T, V = T> {
     }
   }
 
-  #state(key: K): { value: T | undefined; version: number } {
+  #state(key: K): EntryState<T> {
     const hash = this.#keys.parse(key);
     const nesting = this.#reader.begin();
     try {
@@ -428,6 +449,7 @@ export class SharedMap<K, T, V = T> {
         throw error;
       }
     });
+    if (this.#changes.watched) for (let region = 0; region < REGIONS; region++) this.#tell(Math.floor((region * 2 ** 32) / REGIONS));
     this.#domain.afterUpdate();
   }
 
@@ -437,12 +459,7 @@ export class SharedMap<K, T, V = T> {
     const gone = blocks.flatMap((block) => [...this.#valueBlocks(block), block]);
     let count = 0;
     for (const block of blocks) count += buckets.count(block);
-    this.#heap.withReserve(() =>
-      this.#tables.replaceHeld(table, gone, () => {
-        const own = countOf(this.#place.header, this.#heap.slot.index);
-        this.#memory.store(own, this.#memory.load(own) - count);
-      }),
-    );
+    this.#heap.withReserve(() => this.#tables.replaceHeld(table, gone, count));
   }
 
   /** The blocks that a block's values are in. */
@@ -458,25 +475,32 @@ export class SharedMap<K, T, V = T> {
     const hash = this.#keys.parse(key);
     const expires = this.#schema.ttl === undefined ? 0 : this.#clock.after(ttl as number);
     if (!this.#entries.update(hash, { value, expected, expires, isSweep: false })) return false;
+    if (this.#changes.watched) this.#tell(hash);
     const { added } = this.#entries;
-    if (added !== 0 && ++this.#sinceLook >= UPDATES_A_LOOK) this.#lookAtSize();
+    if (added !== 0 && ++this.#sinceLook >= UPDATES_A_LOOK) this.#lookAtSize(added);
     if (added > 0 && this.#hasLimits) this.#sweep();
     this.#domain.afterUpdate();
     return true;
   }
 
-  #lookAtSize(): void {
+  #tell(hash: number): void {
+    countChange(this.#memory, this.#place.header, hash);
+    this.#changes.tell();
+  }
+
+  // Each in its own direction: a table that was made for many entries to come must not shrink while they come.
+  #lookAtSize(added: number): void {
     this.#sinceLook = 0;
     const { size } = this;
     this.#inSection(() => {
       const { bits, buckets } = this.#tables.current;
-      if (size > buckets * MOST_LOAD) this.#tables.resize(bits + 1);
-      else if (size < buckets * LEAST_LOAD) this.#tables.resize(bits - 1);
+      if (added > 0 && size > buckets * MOST_LOAD) this.#tables.resize(bits + 1);
+      if (added < 0 && size < buckets * LEAST_LOAD) this.#tables.resize(bits - 1);
     });
   }
 
   #resizeFor(entries: number): void {
-    const bits = Math.min(MOST_BITS, Math.ceil(Math.log2(entries / FULL_LOAD)));
+    const bits = Math.min(MOST_BITS, Math.ceil(Math.log2(entries / MOST_LOAD)));
     this.#inSection(() => {
       if (bits > this.#tables.current.bits) this.#tables.resize(bits);
     });
@@ -488,6 +512,58 @@ export class SharedMap<K, T, V = T> {
       return fn();
     } finally {
       this.#reader.endTo(nesting);
+    }
+  }
+
+  // Watching -------------------------------------------------------------------------------------------
+
+  /**
+   * The keys that have changed since the last look, from now on, an array at a time; or, given a key, its state whenever it has changed. Never misses the latest state; what changes while nobody asks
+   * is not queued. Ends with `break`, with the signal, and when this thread closes (ClosedError). Keeps the process alive only while somebody awaits it.
+   *
+   * Without a key, the thread that watches remembers all keys and their versions.
+   */
+  watch(key?: undefined, options?: WatchOptions): AsyncIterableIterator<K[]>;
+  watch(key: K, options?: WatchOptions): AsyncIterableIterator<EntryState<T>>;
+  watch(key?: K, options?: WatchOptions): AsyncIterableIterator<K[]> | AsyncIterableIterator<EntryState<T>> {
+    if (key !== undefined) return this.#watchKey(key, options);
+    let watching: Watching<K> | undefined;
+    const watch = this.#changes.watch(() => watching?.look(), options);
+    watching = new Watching(this.#memory, this.#place.header, (from, end) => this.#seenFrom(from, end)); // only now, since writers tell only those who watch
+    return watch;
+  }
+
+  #watchKey(given: K, options?: WatchOptions): AsyncIterableIterator<EntryState<T>> {
+    this.#keys.parse(given);
+    const key = this.#keyCodec.copy(given);
+    let version = 0;
+    const look = (): EntryState<T> | undefined => {
+      const state = this.#state(key);
+      if (state.version === version) return undefined;
+      version = state.version;
+      return state;
+    };
+    const watch = this.#changes.watch(look, options);
+    version = this.getVersion(key);
+    return watch;
+  }
+
+  *#seenFrom(from: number, end: number): Generator<Seen<K>> {
+    for (let next = from; next < end; ) {
+      const { after, seen } = this.#inSection(() => {
+        const { block, after } = this.#bucketAt(next);
+        const buckets = this.#buckets;
+        const seen: Seen<K>[] = [];
+        for (let i = 0; i < buckets.count(block); i++) {
+          const hash = buckets.hash(block, i) >>> 0;
+          const entry = buckets.entry(block, i);
+          if (hash < next || hash >= end || (this.#schema.ttl !== undefined && this.#hasExpired(entry))) continue;
+          seen.push({ id: buckets.id(block, i), key: buckets.key(block, i), version: buckets.entryVersion(entry) });
+        }
+        return { after, seen };
+      });
+      yield* seen;
+      next = after;
     }
   }
 
@@ -520,7 +596,9 @@ export class SharedMap<K, T, V = T> {
     let went = false;
     for (const { key, version } of going) {
       const hash = this.#keys.parse(key);
-      went = this.#entries.update(hash, { value: undefined, expected: version, expires: 0, isSweep: true }) || went;
+      if (!this.#entries.update(hash, { value: undefined, expected: version, expires: 0, isSweep: true })) continue;
+      if (this.#changes.watched) this.#tell(hash);
+      went = true;
     }
     return went;
   }
@@ -610,7 +688,7 @@ export class SharedMap<K, T, V = T> {
         const hash = buckets.hash(block, i);
         if (hash >>> table.shift !== index) say(`an entry of bucket ${index} belongs into ${hash >>> table.shift}`);
         const version = buckets.entryVersion(buckets.entry(block, i));
-        if (version > buckets.version(block) || version === 0) say(`an entry of bucket ${index} has version ${version}, its block ${buckets.version(block)}`);
+        if (version === 0) say(`an entry of bucket ${index} has version 0`);
         const key = `${hash} ${String(buckets.key(block, i))}`;
         if (seen.has(key)) say(`key ${key} is twice in bucket ${index}`);
         seen.add(key);

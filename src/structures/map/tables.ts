@@ -36,7 +36,23 @@ import type { Domain } from "../../rcu/domain.js";
 import type { Reader } from "../../rcu/flavors/flavor.js";
 import type { Place } from "../structure.js";
 import type { Buckets } from "./bucket.js";
-import { blockOf, EMPTY, LEAST_BITS, MapWord, Mark, MOST_BITS, marked, markOf, SEGMENT_BITS, TableWord, UNMADE } from "./words.js";
+import { Stock } from "./stock.js";
+import {
+  blockOf,
+  countOf,
+  EMPTY,
+  LEAST_BITS,
+  MARK_SHIFT,
+  MapWord,
+  Mark,
+  MOST_BITS,
+  marked,
+  markOf,
+  SEGMENT_BITS,
+  SEGMENT_MASK,
+  TableWord,
+  UNMADE,
+} from "./words.js";
 
 /** Buckets that a writer moves at each update while there are some to be moved. */
 const MOVES = 16;
@@ -49,7 +65,7 @@ export class Table {
   readonly buckets: number;
   /** Bits of a hash below those that number a bucket. */
   readonly shift: number;
-  readonly #segments: Int32Array;
+  readonly segments: Int32Array;
 
   constructor(memory: Memory, address: Address) {
     this.address = address;
@@ -57,12 +73,12 @@ export class Table {
     this.bits = memory.read(field(address, TableWord.BITS));
     this.buckets = 1 << this.bits;
     this.shift = 32 - this.bits;
-    this.#segments = Int32Array.from({ length: segmentsOf(this.bits) }, (_, i) => memory.read(field(address, TableWord.SEGMENTS + i)));
+    this.segments = Int32Array.from({ length: segmentsOf(this.bits) }, (_, i) => memory.read(field(address, TableWord.SEGMENTS + i)));
   }
 
   /** The word of a bucket. */
   bucket(index: number): Address {
-    return ((this.#segments[index >>> SEGMENT_BITS] as number) + (index & ((1 << SEGMENT_BITS) - 1))) as Address;
+    return ((this.segments[index >>> SEGMENT_BITS] as number) + (index & SEGMENT_MASK)) as Address;
   }
 
   /** The word of a hash's bucket. */
@@ -70,7 +86,7 @@ export class Table {
     return this.bucket(hash >>> this.shift);
   }
 
-  /** The version that EMPTY buckets have. */
+  /** Versions of all entries that were deleted are not above this. */
   get base(): Address {
     return field(this.address, TableWord.BASE);
   }
@@ -81,7 +97,7 @@ export class Table {
 
   /** Blocks of memory that it is made of. */
   *parts(): Generator<Address> {
-    for (const segment of this.#segments) yield segment as Address;
+    for (const segment of this.segments) yield segment as Address;
     yield this.address;
   }
 }
@@ -94,7 +110,7 @@ export type Found =
   | "open"
   /** Somebody holds the whole map: wait for its lock. */
   | "held"
-  /** There is no memory for moving it: `needed` bytes. */
+  /** There is no memory for moving it: `stock` says how much. */
   | "no memory";
 
 /** One thread's hold on a map's tables. */
@@ -109,19 +125,19 @@ export class Tables {
   readonly #place: Place;
   readonly #root: Address;
   #table!: Table;
+  /** Of `#table`. */
+  #segments!: Int32Array;
+  #shift = 0;
   /** Epoch in which `#table` was seen at ROOT. */
   #epoch = -1;
   #next: Table | undefined;
   /** Buckets of a table that this thread has seen MOVED, from one of its own on. */
   #cursor = { generation: 0, seen: 0 };
   #found!: Table;
-  /** Bits of a hash below those of the bucket that `find` found last. */
-  foundShift = 0;
   /** Where `locate` found the bucket. */
   word: Address = NULL;
   block: Address = NULL;
-  /** Bytes that could not be had. */
-  needed = 0;
+  readonly stock: Stock;
   /** The lock's last owner died with it: somebody must mend what it left, who may wait. */
   needsRepair = false;
 
@@ -133,6 +149,7 @@ export class Tables {
     this.#domain = domain;
     this.#reader = domain.reader;
     this.#publication = publication;
+    this.stock = new Stock(heap, domain, publication);
     this.#buckets = buckets;
     this.#place = place;
     this.#root = field(header, MapWord.ROOT);
@@ -143,13 +160,20 @@ export class Tables {
 
   /** The table at ROOT; perhaps one that was there earlier in this epoch. */
   get current(): Table {
-    if (this.#reader.epoch !== this.#epoch) this.#refresh();
+    if (this.#reader.epoch !== this.#epoch) this.#renew();
     return this.#table;
+  }
+
+  #renew(): void {
+    this.#reader.enter(); // nothing, in a section
+    this.#refresh();
   }
 
   #refresh(): void {
     const root = this.#memory.load(this.#root) as Address;
     this.#table = this.#known(this.#epoch < 0 ? undefined : this.#table, root);
+    this.#segments = this.#table.segments;
+    this.#shift = this.#table.shift;
     this.#epoch = this.#reader.epoch;
   }
 
@@ -167,25 +191,40 @@ export class Tables {
     return this.#next;
   }
 
-  /** The block that a hash's entries are in, or EMPTY. */
+  /**
+   * The block that a hash's entries are in, or EMPTY. Enters a section, as Reader.enter does, when this thread is in none: who is in none `exit`s it.
+   *
+   * All in one function, since V8 takes only so much into one: with calls a lookup in a small table takes twice the time.
+   */
   find(hash: number): Address {
-    const table = this.current;
-    const word = this.#memory.load(table.wordOf(hash));
-    this.foundShift = table.shift;
-    return markOf(word) === Mark.NONE ? (word as Address) : this.#findMarked(table, word, hash);
+    if (this.#reader.epoch !== this.#epoch) this.#renew();
+    const index = hash >>> this.#shift;
+    const word = this.#memory.load(((this.#segments[index >>> SEGMENT_BITS] as number) + (index & SEGMENT_MASK)) as Address);
+    return word >>> MARK_SHIFT === Mark.NONE ? (word as Address) : this.#findMarked(this.#table, word, hash).block;
   }
 
-  #findMarked(first: Table, firstWord: number, hash: number): Address {
+  /** As `find`, and which bucket of which table it is: the bits of a hash below its number. */
+  findBucket(hash: number): { block: Address; shift: number } {
+    const table = this.current;
+    return this.#findMarked(table, this.#memory.load(table.wordOf(hash)), hash);
+  }
+
+  #findMarked(first: Table, firstWord: number, hash: number): { block: Address; shift: number } {
     let table = first;
     let word = firstWord;
     for (;;) {
       const mark = markOf(word);
-      if (mark === Mark.NONE || mark === Mark.MOVING) return blockOf(word);
+      if (mark === Mark.NONE || mark === Mark.MOVING) return { block: blockOf(word), shift: table.shift };
       const next = this.nextOf(table);
       // HELD, and not to be replaced by another table: at the instant of the load it was current.
-      if (next === undefined) return blockOf(word);
+      if (next === undefined) return { block: blockOf(word), shift: table.shift };
+      const now = this.#memory.load(table.wordOf(hash));
+      if (now !== word) {
+        // It was HELD, and was let go before there was a next table, where the bucket may be UNMADE still. One that still is HELD, is for ever (clear).
+        word = now;
+        continue;
+      }
       table = next;
-      this.foundShift = table.shift;
       this.#refresh(); // for the lookups to come
       word = this.#memory.load(table.wordOf(hash));
     }
@@ -207,15 +246,23 @@ export class Tables {
         return "open";
       }
       const next = this.nextOf(table);
-      if (mark === Mark.HELD && next === undefined) return "held";
+      if (mark === Mark.HELD) {
+        if (next === undefined) return "held";
+        if (this.#memory.load(at) !== word) continue; // let go before there was a next table: as in #findMarked
+      }
       if (mark === Mark.MOVING && !this.#move(table, next as Table, hash >>> table.shift)) return "no memory";
       table = next as Table;
     }
   }
 
-  /** The version of the bucket that `locate` found. */
+  /** The highest version that entries of the bucket which `locate` found have, or had. */
   get version(): number {
-    return this.block === EMPTY ? this.#memory.load(this.#found.base) >>> 0 : this.#buckets.version(this.block);
+    return Math.max(this.#memory.load(this.#found.base) >>> 0, this.#buckets.version(this.block));
+  }
+
+  /** Before an entry of the bucket which `locate` found is deleted: it may come again, and must have another version then. */
+  outdate(version: number): void {
+    this.#raise(this.#found, version);
   }
 
   /** The blocks of all buckets, if nothing has changed between two looks at them; undefined when something has, or is being moved. */
@@ -261,18 +308,16 @@ export class Tables {
     const block = blockOf(word);
     const isCopied = next.bits > table.bits ? this.#split(block, next, index, next.bits - table.bits) : this.#join(table, next, index, block);
     if (isCopied === undefined) return false;
-    this.#markMoved(at, word, next, isCopied);
+    this.#markMoved(table, at, word, next, isCopied);
     return true;
   }
 
   /** From here on a bucket is in the next table. `isCopied`: its block is nobody's any more. */
-  #markMoved(at: Address, word: number, next: Table, isCopied: boolean): void {
+  #markMoved(table: Table, at: Address, word: number, next: Table, isCopied: boolean): void {
     const block = blockOf(word);
     const moved = marked(Mark.MOVED, this.#heap.slot.index);
-    if (block !== EMPTY) {
-      this.#publication.settle(block);
-      this.#raise(next, this.#buckets.version(block));
-    }
+    if (block !== EMPTY) this.#publication.settle(block);
+    this.#raise(next, this.#memory.load(table.base) >>> 0); // what was deleted here is older than what comes there
     if (!isCopied) {
       this.#memory.compareExchange(at, word, moved);
       return;
@@ -283,7 +328,7 @@ export class Tables {
     this.#publication.done();
   }
 
-  /** Entries that come to EMPTY buckets of a table get versions above this one. */
+  /** Entries that come to a table get versions above this one. */
   #raise(table: Table, version: number): void {
     for (let base = this.#memory.load(table.base); base >>> 0 < version; base = this.#memory.load(table.base)) {
       this.#memory.compareExchange(table.base, base, version | 0);
@@ -320,7 +365,7 @@ export class Tables {
       if (buckets.entries === 0) memory.compareExchange(at, UNMADE, EMPTY);
       // A block whose entries all go to one bucket goes there itself.
       else if (whole) memory.compareExchange(at, UNMADE, block);
-      else if (!this.#make(at, buckets.version(block))) return undefined;
+      else if (!this.#make(at)) return undefined;
     }
     return block !== EMPTY && !whole;
   }
@@ -342,22 +387,19 @@ export class Tables {
         buckets.begin();
         buckets.keepAll(block);
         buckets.keepAll(partner);
-        if (!this.#make(at, Math.max(buckets.version(block), buckets.version(partner)))) return undefined;
+        if (!this.#make(at)) return undefined;
       }
     }
-    if (block === EMPTY && partner !== EMPTY) this.#markMoved(partnerAt, partnerWord, next, false);
+    if (block === EMPTY && partner !== EMPTY) this.#markMoved(table, partnerAt, partnerWord, next, false);
     return !isAlone;
   }
 
   /** Publish the block that `#buckets` was given in an UNMADE bucket. Gives false when there is no memory. */
-  #make(target: Address, version: number): boolean {
+  #make(target: Address): boolean {
     const bytes = this.#buckets.words() * 4;
-    const block = this.#publication.take(bytes);
-    if (block === NULL) {
-      this.needed = bytes;
-      return false;
-    }
-    this.#buckets.write(block, version);
+    const block = this.stock.take(bytes);
+    if (block === NULL) return false;
+    this.#buckets.write(block);
     const change = { word: target, from: UNMADE, to: block, block, value: NULL, oldBlock: NULL, oldValue: NULL, counter: NULL, count: 0 };
     if (this.#publication.publish(change)) this.#publication.done();
     else this.#heap.kfree(block);
@@ -393,10 +435,11 @@ export class Tables {
 
   // With the lock, in a section.
   #finish(table: Table, next: Table): void {
-    if (this.#memory.load(this.#root) !== table.address) return;
-    this.#memory.store(this.#root, next.address);
-    for (const part of table.parts()) this.#domain.retire(part);
-    this.#refresh();
+    if (this.#memory.load(this.#root) === table.address) {
+      this.#memory.store(this.#root, next.address);
+      for (const part of table.parts()) this.#domain.retire(part);
+    }
+    this.#refresh(); // also when another thread has done it, which this one has not seen in this epoch
   }
 
   /** Make a table; NULL when there is no memory. With the lock. */
@@ -435,9 +478,11 @@ export class Tables {
    */
   open(bits: number, created: number): void {
     if (this.#memory.load(this.#root) !== NULL) return;
-    if (this.lock.lock()) this.retireUnreachable(undefined);
+    let died = this.lock.lock();
     try {
-      if (this.#memory.load(this.#root) !== NULL) return;
+      if (this.#memory.load(this.#root) !== NULL) return; // and whoever knows the whole map mends what its maker left
+      if (died) this.retireUnreachable(undefined);
+      died = false;
       this.#memory.write(field(this.#place.header, MapWord.CREATED), created);
       const bytes = 4 << bits;
       this.#memory.store(
@@ -445,7 +490,7 @@ export class Tables {
         this.#domain.allocate(bytes, () => this.#create(bits, EMPTY, 0)),
       );
     } finally {
-      this.lock.unlock();
+      this.lock.unlock(died);
     }
   }
 
@@ -462,12 +507,13 @@ export class Tables {
    * @throws OutOfMemoryError when entries are being moved, and there is no memory for it
    */
   hold(): Table {
+    this.#refresh(); // a table of earlier in this epoch may have been replaced since, by whoever had the lock: then #finish does nothing
     for (let table = this.current; ; table = this.current) {
       const next = this.nextOf(table);
       if (next === undefined) break;
       while (!this.#moveSome(table, next, table.buckets)) {
         const { total, used } = this.#heap.bytes();
-        if (this.#cursor.seen < table.buckets) throw new OutOfMemoryError(this.needed, total - used, total);
+        if (this.#cursor.seen < table.buckets) throw new OutOfMemoryError(this.stock.needed, total - used, total);
       }
       this.#finish(table, next);
     }
@@ -502,18 +548,22 @@ export class Tables {
   /**
    * Put an empty table in the place of one that is held: all of it is gone at one instant.
    * @param gone its blocks, and those they name
-   * @param then runs when it is gone, before anything is retired
+   * @param entries how many there are in them
    * @throws OutOfMemoryError, and nothing has changed
    */
-  replaceHeld(table: Table, gone: readonly Address[], then: () => void): void {
+  replaceHeld(table: Table, gone: readonly Address[], entries: number): void {
     let base = this.#memory.load(table.base) >>> 0;
     for (const block of this.blocks(table)) base = Math.max(base, this.#buckets.version(block));
     const bytes = 4 << LEAST_BITS;
     const next = this.#domain.allocate(bytes, () => this.#create(LEAST_BITS, EMPTY, base | 0));
     for (const block of gone) this.#publication.settle(block);
-    this.#memory.store(table.next, next); // commits: in a bucket that is HELD, readers and writers look for this
+    const counter = countOf(this.#place.header, this.#heap.slot.index);
+    const count = this.#memory.load(counter) - entries;
+    // Commits: in a bucket that is HELD, readers and writers look for this. Published, so that a reaper who finds it done sets the count.
+    const change = { word: table.next, from: NULL, to: next, block: NULL, value: NULL, oldBlock: NULL, oldValue: NULL, counter, count };
+    this.#publication.publish(change);
+    this.#publication.done();
     this.#memory.store(this.#root, next);
-    then();
     for (const block of gone) this.#domain.retire(block);
     for (const part of table.parts()) this.#domain.retire(part);
     this.#refresh();

@@ -19,7 +19,8 @@
  *   header SEED, CREATED           immutable once ROOT is not NULL; locked by LOCK before
  *   header GENERATIONS             locked by LOCK
  *   header HAND                    atomic
- *   header CHANGES, REGIONS        atomic (changes.ts)
+ *   header WATCHERS, CHANGES       atomic (changes.ts)
+ *   header REGIONS                 atomic (watching.ts)
  *   header COUNTS                  atomic; a line for each slot, stored by its own thread only (and of a dead one by its reaper)
  *   table NEXT                     atomic; stored with LOCK held
  *   table BASE                     atomic; only ever raised
@@ -47,6 +48,7 @@ export const TableWord = { BITS: 0, GENERATION: 1, NEXT: 2, BASE: 3, SEGMENTS: 4
 
 /** Log2 of the most buckets a segment has: 256 KiB, which even a fragmented arena can give. */
 export const SEGMENT_BITS = 16;
+export const SEGMENT_MASK: number = (1 << SEGMENT_BITS) - 1;
 /** Log2 of the fewest and the most buckets. */
 export const LEAST_BITS = 2;
 export const MOST_BITS = 26;
@@ -58,7 +60,7 @@ export const Mark = { NONE: 0, HELD: 1, MOVING: 2, MOVED: 3 } as const;
 export const UNMADE = 0;
 export const EMPTY = 1;
 
-const MARK_SHIFT = 30;
+export const MARK_SHIFT = 30;
 const BLOCK_MASK = (1 << MARK_SHIFT) - 1;
 
 /** The mark of a bucket's word. */

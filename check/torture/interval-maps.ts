@@ -3,14 +3,59 @@
  * are updated by all, in every way, while threads die.
  */
 
-import { COVERED, fill, isText, KEYS, textOf, update, type Versioned, versionOf, wideKey } from "../support/maps.js";
+import type { IntervalMap, Shared } from "../../src/index.js";
+import {
+  COVERED,
+  fill,
+  isText,
+  KEYS,
+  type TextMap,
+  textMap,
+  textOf,
+  type U32Map,
+  type U128Map,
+  u32Map,
+  u128Map,
+  update,
+  type Versioned,
+  type VersionedView,
+  versionOf,
+  wideKey,
+} from "../support/maps.js";
 import { checkOf } from "../support/seed.js";
 import { Player } from "./history.js";
-import { ENTRIES, type Maps, SPAN, updates } from "./job.js";
+import { dealt, updates } from "./job.js";
+import { playRange, type RangeOperation, ranges } from "./ranges.js";
+import type { Stage } from "./stage.js";
 import { Step, type Thread } from "./thread.js";
+import type { Work } from "./work.js";
+
+/** The maps of a run. */
+interface Maps {
+  /** Each key's versions only go up. */
+  readonly ledger: U32Map;
+  readonly wide: U128Map;
+  /** Updated by all at random. */
+  readonly numbers: U32Map;
+  readonly texts: TextMap;
+  /** A few keys, whose history is checked. */
+  readonly exact: IntervalMap<"u32", Versioned, VersionedView>;
+}
+
+const openMaps = (shared: Shared): Maps => ({
+  ledger: u32Map(shared, "ledger"),
+  wide: u128Map(shared, "wide"),
+  numbers: u32Map(shared, "numbers"),
+  texts: textMap(shared, "texts"),
+  exact: u32Map(shared, "exact"),
+});
+
+/** Entries of the ledger and the wide map, and keys of each in the ledger. */
+const ENTRIES = 48;
+const SPAN = 16;
 
 /** Fill the maps, so that all that must be found is there. */
-export function fillMaps({ ledger, wide, numbers, texts }: Maps, random: Thread["random"]): void {
+function fillMaps({ ledger, wide, numbers, texts }: Maps, random: Thread["random"]): void {
   ledger.set(0, ENTRIES * SPAN - 1, versionOf(0));
   wide.set(0n, wideKey(ENTRIES) - 1n, versionOf(0));
   fill({ map: numbers, encode: versionOf }, random);
@@ -18,7 +63,7 @@ export function fillMaps({ ledger, wide, numbers, texts }: Maps, random: Thread[
 }
 
 /** A thread that reads the maps. */
-export class MapReader {
+class Reader {
   readonly #t: Thread;
   readonly #player: Player;
   readonly #ledger = new Array<number>(ENTRIES * SPAN).fill(0);
@@ -35,7 +80,7 @@ export class MapReader {
     const t = this.#t;
     t.self.step(Step.HISTORY);
     t.begin("a round of checked operations");
-    this.#player.play(t.maps.exact, t.random, t.tally);
+    this.#player.play((draft) => playRange(t.opened(openMaps).exact, draft, t));
     t.self.step(Step.TURN);
   }
 
@@ -45,9 +90,9 @@ export class MapReader {
     t.counts.reads += 2;
     const key = random.below(ENTRIES * SPAN);
     t.begin("ledger.get, wide.get");
-    this.#versioned("ledger", key, t.maps.ledger.get(key), this.#ledger);
+    this.#versioned("ledger", key, t.opened(openMaps).ledger.get(key), this.#ledger);
     const entry = random.below(ENTRIES);
-    this.#versioned("wide", entry, t.maps.wide.get(wideKey(entry) + BigInt(random.below(SPAN))), this.#wide);
+    this.#versioned("wide", entry, t.opened(openMaps).wide.get(wideKey(entry) + BigInt(random.below(SPAN))), this.#wide);
     switch (random.below(12)) {
       case 0:
         this.#text(random.below(KEYS));
@@ -79,13 +124,13 @@ export class MapReader {
   }
 
   #text(key: number): void {
-    const text = this.#t.maps.texts.get(key);
+    const text = this.#t.opened(openMaps).texts.get(key);
     if (text === undefined && key < COVERED) this.#t.fail("missing", `texts: key ${key} is covered and was not found`);
     if (text !== undefined && !isText(text)) this.#t.fail("torn", `texts: key ${key} has ${JSON.stringify(text)}`);
   }
 
   #number(key: number): void {
-    const value = this.#t.maps.numbers.get(key);
+    const value = this.#t.opened(openMaps).numbers.get(key);
     if (value === undefined && key < COVERED) this.#t.fail("missing", `numbers: key ${key} is covered and was not found`);
     if (value !== undefined) this.#whole("numbers", key, value);
   }
@@ -95,7 +140,7 @@ export class MapReader {
     const t = this.#t;
     if (milliseconds > 4) t.self.step(Step.LONG_SECTION);
     t.begin(`ledger.at(${key}) held for ${milliseconds} ms`);
-    const found = t.maps.ledger.at(key, (view) => {
+    const found = t.opened(openMaps).ledger.at(key, (view) => {
       const { lo, hi } = view;
       const { version, check } = view.value;
       this.#whole("ledger.at", key, { version, check });
@@ -120,7 +165,7 @@ export class MapReader {
     const t = this.#t;
     let next = 0;
     t.begin("ledger.entries()");
-    for (const [lo, hi, value] of t.maps.ledger.entries(0, ENTRIES * SPAN - 1)) {
+    for (const [lo, hi, value] of t.opened(openMaps).ledger.entries(0, ENTRIES * SPAN - 1)) {
       if (hi < lo || lo > next || (lo < next && next > 0)) t.fail("missing", `ledger.entries() gave ${lo}..${hi} where ${next} should begin`);
       this.#whole("ledger.entries()", `${lo}..${hi}`, value);
       next = hi + 1;
@@ -130,20 +175,18 @@ export class MapReader {
 }
 
 /** A thread that updates the maps. The entries of the ledger and of the wide map are dealt out to the updating seats. */
-export class MapUpdater {
+class Updater {
   readonly #t: Thread;
   readonly #own: readonly number[];
 
   constructor(thread: Thread) {
     this.#t = thread;
-    const { seat, seats } = thread.job;
-    const updating = Array.from({ length: seats }, (_, i) => i).filter(updates);
-    this.#own = Array.from({ length: ENTRIES }, (_, entry) => entry).filter((entry) => updating[entry % updating.length] === seat);
+    this.#own = dealt(ENTRIES, thread.job, updates);
   }
 
   update(): void {
     const t = this.#t;
-    const { ledger, wide, numbers, texts } = t.maps;
+    const { ledger, wide, numbers, texts } = t.opened(openMaps);
     const { random } = t;
     t.self.step(Step.UPDATE);
     t.counts.updates++;
@@ -163,7 +206,8 @@ export class MapUpdater {
 
   /** All at once. */
   #anew(): void {
-    const { maps, random } = this.#t;
+    const { random } = this.#t;
+    const maps = this.#t.opened(openMaps);
     switch (random.below(4)) {
       case 0:
         fill({ map: maps.numbers, encode: versionOf }, random);
@@ -178,4 +222,26 @@ export class MapUpdater {
         maps.numbers.compact();
     }
   }
+}
+
+/** Main's part. */
+export const intervalMaps: Stage<RangeOperation> = {
+  game: ranges,
+  open: (shared) => Object.values(openMaps(shared)),
+  fill: (shared, random) => fillMaps(openMaps(shared), random),
+};
+
+/** A thread's. */
+export function workOnIntervalMaps(thread: Thread): Work {
+  const reader = new Reader(thread);
+  const updater = new Updater(thread);
+  return {
+    begin: () => thread.bury(() => {}),
+    read: () => reader.read(),
+    updates: updates(thread.job.seat),
+    update: () => updater.update(),
+    specialTurns: 1,
+    special: () => reader.play(),
+    end: async () => {},
+  };
 }

@@ -1,0 +1,40 @@
+/** The peers by name, in the order of the columns. */
+
+import type { Held, OpenOptions } from "./held.js";
+
+export const OURS = "shared.map";
+export const NATIVE = "Map";
+/** In C; it has a program of its own (rculfhash.ts). */
+export const RCULFHASH = "rculfhash (C)";
+/** Those that a JavaScript thread can open, for one thread and many. */
+export const PEERS = [NATIVE, OURS, "lmdb", "sharedmap", "shared-memory-datastructures"] as const;
+/** Ours with every operation under a lock. */
+export const LOCKED = ["shared.map under a mutex", "shared.map under a reader-writer lock"] as const;
+
+/** What is known of a peer and would be wrong to leave out beside its figures. */
+export const REMARKS: Readonly<Record<string, string>> = {
+  sharedmap: "sharedmap holds strings only: keys and values are made from and to strings, objects by JSON.",
+  "shared-memory-datastructures": "shared-memory-datastructures has neither locks nor atomic operations: its readers may see halves of an update.",
+  lmdb: "lmdb writes to a file, without syncing it; its sets are put() in batches, awaited at the end of each turn.",
+};
+
+export async function openPeer(name: string, options: OpenOptions): Promise<Held> {
+  switch (name) {
+    case NATIVE:
+      return (await import("./peers/native-map.js")).openNativeMap();
+    case OURS:
+      return (await import("./peers/shared-map.js")).openSharedMap(options);
+    case "lmdb":
+      return (await import("./peers/lmdb.js")).openLmdb(options);
+    case "sharedmap":
+      return (await import("./peers/sharedmap.js")).openSharedmap(options);
+    case "shared-memory-datastructures":
+      return (await import("./peers/shareable-map.js")).openShareableMap(options);
+    case "shared.map under a mutex":
+      return (await import("./peers/locked.js")).openUnderMutex(options);
+    case "shared.map under a reader-writer lock":
+      return (await import("./peers/locked.js")).openUnderRwLock(options);
+    default:
+      throw new Error(`no peer is named ${name}`);
+  }
+}

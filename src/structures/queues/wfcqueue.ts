@@ -1,0 +1,457 @@
+/**
+ * A queue that any thread puts into, at any place and without waiting, and that consumers take from in order, under a lock of their own: liburcu's wfcqueue
+ * (urcu/wfcqueue.h: its calls, its states), by the way of the optimistic queue (Ladan-Mozes and Shavit, "An Optimistic Approach to Lock-Free FIFO Queues",
+ * DISC 2004), whose links lead backwards when they are made, and are turned by who needs them.
+ *
+ *            +--------------------------------------------- TAIL
+ *            v
+ *   HEAD     e --PREV--> d --PREV--> c <==> b <==> a <==> HEAD         a, the oldest, is taken next
+ *   |  |                             ^             ^
+ *   |  +--PREV (newest turned)-------+             |
+ *   +-----NEXT (oldest)----------------------------+                   TAIL = HEAD: empty
+ *
+ * enqueue(f)   f.PREV = TAIL; compareExchange(TAIL, f.PREV, f): this is all of it.
+ * turn         a consumer walks from TAIL back to the newest turned node, and writes NEXT on its way.
+ * dequeue      takes HEAD.NEXT. The last node leaves by compareExchange(TAIL, it, HEAD); when that fails there is a newer one, and the rest is turned.
+ *
+ * Why not as liburcu does it. There enqueue exchanges TAIL and then stores the link: two steps, and between them the chain has a gap, for which every consumer
+ * waits. A JavaScript thread may be terminated there, and nobody could close the gap, since only the dead one knew what came before its node. Here the link is in
+ * the node before anybody sees it: no gap, no waiting, nothing to recover, so each call is both liburcu's blocking and its nonblocking one. The prices:
+ * enqueue is lock-free and not wait-free (it tries again when another thread's enqueue came between, and then that one is done), and a node has two words.
+ *
+ * Law table
+ *   word                      class
+ *   TAIL                      atomic
+ *   LOCK                      atomic (robust mutex)
+ *   HEAD, PEER, CUT           locked by LOCK
+ *   a node's two words        private until it is enqueued, then locked by LOCK, and private to who dequeued it
+ *   (enqueue writes a node's PREV before the compareExchange that publishes it; consumers reach it through TAIL)
+ *
+ * Guarantees
+ *   A  what was enqueued is dequeued once, and in the order in which enqueues took place.
+ *   B  enqueue and empty never wait, and may be called anywhere: in sections, with spin locks. enqueue says truly whether the queue was empty.
+ *   C  a node that was dequeued is touched by nobody else, and may be freed or enqueued again at once: no grace period is needed.
+ *   D  a thread that dies has enqueued its node or has not; a consumer that dies holds up nobody: the next one turns the links anew. A node that it had taken,
+ *      and nobody else knows of, is its own: what finds it is its tag (`heap.ownedBy`), once a look at the queue under the lock shows that it is not there.
+ *   E  splice moves all or none, whenever it is killed: while it is under way the two queues know of each other, and who comes next ends it with both locks.
+ */
+
+import { type Address, field, NULL } from "../../memory/address.js";
+import { QuiesceError } from "../../memory/errors.js";
+import type { Memory } from "../../memory/memory.js";
+import { RobustMutex } from "../../memory/robust-mutex.js";
+import type { Domain } from "../../rcu/domain.js";
+import { ContextError } from "../../rcu/errors.js";
+
+/** Bytes of a queue. */
+export const WFC_QUEUE_BYTES = 192;
+/** Words of a node. */
+export const WFC_NODE_WORDS = 2;
+
+/** Words of a queue: what enqueuers write, what consumers wait for, and what consumers write stand on lines of their own. */
+const Word = {
+  TAIL: 0,
+  LOCK: 16,
+  /** The node that stands before the oldest. */
+  HEAD: 32,
+  /** The queue that a splice is under way with, from or to. */
+  PEER: 34,
+  /** Of a queue that is spliced from: the newest node of what is moved; 0 in the other. */
+  CUT: 35,
+} as const;
+
+/** Words of a node. HEAD's: the newest that is turned, and the oldest. */
+const NodeWord = { PREV: 0, NEXT: 1 } as const;
+
+/** What a splice found. */
+export type SpliceResult = "src-empty" | "dest-empty" | "dest-non-empty";
+
+/** What dequeueWithState gives. */
+export interface Dequeued {
+  /** NULL when the queue is empty. */
+  readonly node: Address;
+  /** Whether it was the last one: the queue was empty right after. */
+  readonly last: boolean;
+}
+
+/** Make a queue of `WFC_QUEUE_BYTES` at an address. Before anybody else knows of it. */
+export function formatWfcQueue(memory: Memory, address: Address): void {
+  memory.fill(address, WFC_QUEUE_BYTES / 4, 0);
+  const head = field(address, Word.HEAD);
+  memory.write(field(head, NodeWord.PREV), head);
+  memory.store(field(address, Word.LOCK), 0);
+  memory.store(field(address, Word.TAIL), head);
+}
+
+/** One thread's view of a queue. */
+export class WfcQueue {
+  readonly address: Address;
+  readonly #domain: Domain;
+  readonly #memory: Memory;
+  readonly #tail: Address;
+  readonly #head: Address;
+  readonly #lock: RobustMutex;
+  /** Whether `dequeueLock` was called: calls need not take the lock. */
+  #locked = false;
+
+  /** @param address of a queue that `formatWfcQueue` or `create` has made */
+  constructor(domain: Domain, address: Address) {
+    const { memory, heap } = domain.arena;
+    this.address = address;
+    this.#domain = domain;
+    this.#memory = memory;
+    this.#tail = field(address, Word.TAIL);
+    this.#head = field(address, Word.HEAD);
+    this.#lock = new RobustMutex(memory, field(address, Word.LOCK), heap.slot);
+  }
+
+  /**
+   * A new queue, in memory of its own; other threads open it by its `address`.
+   * @param tag whom the memory belongs to, as of kmalloc
+   * @throws OutOfMemoryError
+   */
+  static create(domain: Domain, tag?: number): WfcQueue {
+    const { memory, heap } = domain.arena;
+    const address = domain.allocate(WFC_QUEUE_BYTES, () => heap.kmalloc(WFC_QUEUE_BYTES, tag));
+    formatWfcQueue(memory, address);
+    return new WfcQueue(domain, address);
+  }
+
+  /** Set a node to what its codec writes (values/queue-nodes.ts). enqueue needs it not. */
+  nodeInit(node: Address): void {
+    this.#memory.fill(node, WFC_NODE_WORDS, 0);
+  }
+
+  // Anywhere -----------------------------------------------------------------------------------------
+
+  /** Whether there is no node. */
+  empty(): boolean {
+    return this.#memory.load(this.#tail) === this.#head;
+  }
+
+  /**
+   * Put a node at the end. It must be in no queue: what this cannot see.
+   * @returns whether there were nodes before it (as liburcu: false says that it is the first, so that a consumer may have to be woken)
+   */
+  enqueue(node: Address): boolean {
+    return this.#append(node, node);
+  }
+
+  /** Put a chain at the end, linked backwards from `newest` to `oldest`. */
+  #append(oldest: Address, newest: Address): boolean {
+    const memory = this.#memory;
+    for (let seen = memory.load(this.#tail) as Address; ; ) {
+      memory.write(field(oldest, NodeWord.PREV), seen);
+      const found = memory.compareExchange(this.#tail, seen, newest) as Address; // commit
+      if (found === seen) return seen !== this.#head;
+      seen = found;
+    }
+  }
+
+  // Consumers ----------------------------------------------------------------------------------------
+
+  /**
+   * Take the consumers' lock; then all calls of this view use it, until `dequeueUnlock`.
+   * @throws ContextError (in a section, with a spin lock), DeadlockError, LockTimeoutError, ClosedError
+   */
+  dequeueLock(timeout?: number): void {
+    this.#domain.beforeUpdate("WfcQueue.dequeueLock()");
+    this.#lockWhole(timeout);
+    this.#locked = true;
+  }
+
+  /** @throws QuiesceError (ERR_NOT_OWNER) */
+  dequeueUnlock(): void {
+    this.#lock.unlock();
+    this.#locked = false;
+  }
+
+  /**
+   * Take the oldest node; NULL when there is none.
+   * @throws as `dequeueLock`, unless it is held
+   */
+  dequeue(): Address {
+    return this.#withLock("dequeue()", () => this.#dequeue()).node;
+  }
+
+  /** As `dequeue`, and says whether the node was the last. */
+  dequeueWithState(): Dequeued {
+    return this.#withLock("dequeueWithState()", () => this.#dequeue());
+  }
+
+  /**
+   * Take all nodes of another queue, and put them at this one's end, in their order. Threads may go on enqueuing to both.
+   * @throws as `dequeueLock`: it takes both consumers' locks. ContextError (ERR_LOCK_HELD) when this thread has one of them; QuiesceError (ERR_SAME_QUEUE)
+   */
+  splice(src: WfcQueue): SpliceResult {
+    if (src.address === this.address) throw new QuiesceError("ERR_SAME_QUEUE", `the queue at ${this.address} cannot be spliced to itself.`);
+    if (this.#locked || src.#locked)
+      throw new ContextError("ERR_LOCK_HELD", "splice() takes the locks of both queues, in its own order: dequeueUnlock() first.");
+    this.#domain.beforeUpdate("WfcQueue.splice()");
+    if (src.empty()) return "src-empty";
+    const [first, second] = this.address < src.address ? [this, src] : [src, this]; // one order for all
+    return first.#underLock(() => second.#underLock(() => this.#spliceFrom(src)));
+  }
+
+  #spliceFrom(src: WfcQueue): SpliceResult {
+    const memory = this.#memory;
+    src.#turn(); // so that its oldest node is known
+    const first = src.#first();
+    if (first === NULL) return "src-empty";
+    memory.write(this.#peer, src.address);
+    let last: Address;
+    for (;;) {
+      last = memory.load(src.#tail) as Address;
+      memory.write(src.#cut, last);
+      memory.write(src.#peer, this.address);
+      if (memory.compareExchange(src.#tail, last, src.#head) === last) break; // from here on they are this queue's
+    }
+    const wasNonEmpty = this.#append(first, last);
+    src.#reset();
+    this.#forgetSplice(src);
+    return wasNonEmpty ? "dest-non-empty" : "dest-empty";
+  }
+
+  /**
+   * The oldest node, to go on from with `next`; NULL when there is none. With `dequeueLock`.
+   * @throws ContextError (ERR_LOCK_NOT_HELD)
+   */
+  first(): Address {
+    this.#mustBeLocked("first()");
+    return this.#oldest();
+  }
+
+  /**
+   * The node after one that is in the queue; NULL after the last. With `dequeueLock`.
+   * @throws ContextError (ERR_LOCK_NOT_HELD)
+   */
+  next(node: Address): Address {
+    this.#mustBeLocked("next()");
+    return this.#after(node);
+  }
+
+  /** Call `fn` with each node, oldest first, also with those that are enqueued meanwhile; nobody dequeues meanwhile. */
+  forEach(fn: (node: Address) => void): void {
+    this.#withLock("forEach()", () => {
+      for (let node = this.#oldest(); node !== NULL; node = this.#after(node)) fn(node);
+    });
+  }
+
+  #oldest(): Address {
+    const first = this.#first();
+    if (first !== NULL) return first;
+    this.#turn();
+    return this.#first();
+  }
+
+  #after(node: Address): Address {
+    const memory = this.#memory;
+    if (node === memory.read(field(this.#head, NodeWord.PREV)) && !this.#turn()) return NULL;
+    return memory.read(field(node, NodeWord.NEXT)) as Address;
+  }
+
+  #first(): Address {
+    return this.#memory.read(field(this.#head, NodeWord.NEXT)) as Address;
+  }
+
+  #dequeue(): Dequeued {
+    const memory = this.#memory;
+    const node = this.#oldest();
+    if (node === NULL) return { node, last: false };
+    if (node === memory.read(field(this.#head, NodeWord.PREV))) {
+      if (memory.compareExchange(this.#tail, node, this.#head) === node) {
+        this.#reset();
+        return { node, last: true };
+      }
+      this.#turn();
+    }
+    memory.write(field(this.#head, NodeWord.NEXT), memory.read(field(node, NodeWord.NEXT)));
+    return { node, last: false };
+  }
+
+  /** All that was turned has left. */
+  #reset(): void {
+    const memory = this.#memory;
+    memory.write(field(this.#head, NodeWord.NEXT), NULL);
+    memory.write(field(this.#head, NodeWord.PREV), this.#head);
+  }
+
+  /** Link forwards what came since the last time. May be repeated. Gives whether anything had come. */
+  #turn(): boolean {
+    const memory = this.#memory;
+    const turned = memory.read(field(this.#head, NodeWord.PREV)) as Address;
+    const newest = memory.load(this.#tail) as Address;
+    if (newest === turned) return false;
+    let newer = NULL;
+    for (let node = newest; node !== turned; node = memory.read(field(node, NodeWord.PREV)) as Address) {
+      memory.write(field(node, NodeWord.NEXT), newer);
+      newer = node;
+    }
+    memory.write(field(turned, NodeWord.NEXT), newer);
+    memory.write(field(this.#head, NodeWord.PREV), newest);
+    return true;
+  }
+
+  get #peer(): Address {
+    return field(this.address, Word.PEER);
+  }
+
+  get #cut(): Address {
+    return field(this.address, Word.CUT);
+  }
+
+  #mustBeLocked(operation: string): void {
+    if (!this.#locked)
+      throw new ContextError("ERR_LOCK_NOT_HELD", `${operation} of the queue at ${this.address} without its lock: call dequeueLock() first, or use forEach().`);
+  }
+
+  #withLock<T>(operation: string, fn: () => T): T {
+    if (this.#locked) return fn();
+    this.#domain.beforeUpdate(`WfcQueue.${operation}`);
+    return this.#underLock(fn);
+  }
+
+  #underLock<T>(fn: () => T): T {
+    this.#lockWhole();
+    let failed = true;
+    try {
+      const result = fn();
+      failed = false;
+      return result;
+    } finally {
+      this.#lock.unlock(failed); // what threw may be a stack that overflowed anywhere: the next owner looks at the links
+    }
+  }
+
+  // Recovery and checks --------------------------------------------------------------------------------
+
+  /** Take the lock, and make good what a dead owner left. */
+  #lockWhole(timeout?: number): void {
+    while (this.#lock.lock(timeout)) {
+      const peer = this.#memory.read(this.#peer) as Address;
+      if (peer === NULL) {
+        this.#mendOrTell();
+        return;
+      }
+      // It died in a splice: what is where can be told only with both locks, taken in the order of all.
+      this.#lock.unlock(true);
+      WfcQueue.#settle(this.#domain, this.address, peer, timeout);
+    }
+  }
+
+  #mendOrTell(): void {
+    let mended = false;
+    try {
+      this.#mend();
+      mended = true;
+    } finally {
+      if (!mended) this.#lock.unlock(true);
+    }
+  }
+
+  /** With the lock, whose owner died: bring HEAD into line with TAIL. May be repeated. */
+  #mend(): void {
+    // The last node left, and HEAD was not told: then the chain ends at HEAD, and not at what HEAD takes for the newest that is turned.
+    if (!this.#reaches(this.#memory.read(field(this.#head, NodeWord.PREV)) as Address)) this.#reset();
+    this.#turn();
+    this.#memory.write(this.#cut, 0); // of a splice that did not come to begin
+  }
+
+  /** With the lock: whether the way back from TAIL comes by a node, before it comes to HEAD. */
+  #reaches(node: Address): boolean {
+    let at = this.#memory.load(this.#tail) as Address;
+    while (at !== node && at !== this.#head) at = this.#memory.read(field(at, NodeWord.PREV)) as Address;
+    return at === node;
+  }
+
+  /** End the splice between two queues in which their locks' owner died; or find that somebody has. */
+  static #settle(domain: Domain, one: Address, other: Address, timeout?: number): void {
+    const [first, second] = (one < other ? [one, other] : [other, one]).map((address) => new WfcQueue(domain, address)) as [WfcQueue, WfcQueue];
+    first.#underTornLock(timeout, () =>
+      second.#underTornLock(timeout, () => {
+        if (first.#isDestOf(second)) first.#settleFrom(second);
+        else if (second.#isDestOf(first)) second.#settleFrom(first);
+      }),
+    );
+  }
+
+  /** Run `settle` with the lock. If the last owner died, mend the links then, unless the queue is in a splice with yet another one. */
+  #underTornLock(timeout: number | undefined, settle: () => void): void {
+    let told = this.#lock.lock(timeout);
+    try {
+      settle();
+      if (told && this.#memory.read(this.#peer) === 0) {
+        this.#mend();
+        told = false;
+      }
+    } finally {
+      this.#lock.unlock(told);
+    }
+  }
+
+  /** Whether either of the two says so: what one says is always settled, so that who waits for it comes on. */
+  #isDestOf(src: WfcQueue): boolean {
+    const memory = this.#memory;
+    if (memory.read(src.#peer) === this.address && memory.read(src.#cut) !== 0) return true;
+    return memory.read(this.#peer) === src.address && memory.read(this.#cut) === 0;
+  }
+
+  /** With both locks: a splice from `src` to here was cut off. Back to before it, or on to its end. */
+  #settleFrom(src: WfcQueue): void {
+    const memory = this.#memory;
+    const last = memory.read(src.#cut) as Address;
+    if (memory.read(src.#peer) !== this.address) {
+      memory.write(this.#peer, 0); // it did not begin, or was over
+    } else if (src.#reaches(last)) {
+      this.#forgetSplice(src);
+    } else {
+      // They have left the source, and nobody could take from here since.
+      if (!this.#reachesUnturned(last)) this.#append(src.#first(), last);
+      src.#reset();
+      this.#forgetSplice(src);
+    }
+  }
+
+  /** The source's PEER is the truth, so it goes first. */
+  #forgetSplice(src: WfcQueue): void {
+    this.#memory.write(src.#peer, 0);
+    this.#memory.write(src.#cut, 0);
+    this.#memory.write(this.#peer, 0);
+  }
+
+  /** With the lock: whether a node is among those not turned yet. */
+  #reachesUnturned(node: Address): boolean {
+    const memory = this.#memory;
+    const turned = memory.read(field(this.#head, NodeWord.PREV));
+    let at = memory.load(this.#tail) as Address;
+    while (at !== node && at !== turned && at !== this.#head) at = memory.read(field(at, NodeWord.PREV)) as Address;
+    return at === node && at !== turned;
+  }
+
+  /** Violated invariants. Takes the consumers' lock. */
+  check(): string[] {
+    return this.#withLock("check()", () => this.#check());
+  }
+
+  #check(): string[] {
+    const memory = this.#memory;
+    const violations: string[] = [];
+    const say = (violation: string): void => {
+      violations.push(`queue ${this.address}: ${violation}`);
+    };
+    if (memory.read(this.#peer) !== 0 || memory.read(this.#cut) !== 0) say("a splice is under way, and this thread holds the lock");
+    this.#turn();
+    const seen = new Set<Address>();
+    let before = this.#head;
+    for (let node = this.#first(); node !== NULL; before = node, node = memory.read(field(node, NodeWord.NEXT)) as Address) {
+      if (seen.has(node)) {
+        say(`node ${node} is reached twice`);
+        return violations;
+      }
+      seen.add(node);
+      if (before !== this.#head && memory.read(field(node, NodeWord.PREV)) !== before) say(`node ${node} does not lead back to ${before}`);
+    }
+    if (memory.read(field(this.#head, NodeWord.PREV)) !== before) say("the newest node that is turned is not the last in the chain");
+    return violations;
+  }
+}

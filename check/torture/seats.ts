@@ -109,10 +109,12 @@ export class Seats {
     return false;
   }
 
-  /** Every second one ends by itself. */
+  /** Three of four end by themselves. */
   #appointment(): Appointment | undefined {
     const random = this.#deaths;
-    return random === undefined || random.below(2) === 0 ? undefined : { updates: random.below(200), accesses: random.below(random.pick([20, 100, 400])) };
+    return random === undefined || random.below(4) === 0
+      ? undefined
+      : { updates: random.below(random.pick([10, 100, 300])), accesses: random.below(random.pick([10, 50, 250])) };
   }
 
   /** Kill those that wait for it. */

@@ -21,7 +21,7 @@ export { KeyError } from "./structures/errors.js";
 export { IntervalMap } from "./structures/interval-map.js";
 export { type ListCode, ListError } from "./structures/list/errors.js";
 export { type ListRef, SharedList } from "./structures/list/shared-list.js";
-export { type SetOptions, SharedMap } from "./structures/map/map.js";
+export { type EntryState, type SetOptions, SharedMap } from "./structures/map/map.js";
 export type { MapSchema } from "./structures/map/schema.js";
 export type { BoundsName, BoundsTypes, GivenKey, IntervalMapSchema, Key } from "./structures/schema.js";
 export { bytes } from "./values/bytes.js";

@@ -243,6 +243,32 @@ export const lists: readonly Mutant[] = [
     patch: idle(RcuList.prototype, "repair"),
   },
   {
+    name: "list: a splice leaves no mark of its entries",
+    number: "-",
+    breaks: "what a dead writer had taken out is found",
+    killer: "list: a writer is killed in a splice, and the next repairs",
+    kinds: wrong,
+    memory: of(
+      [0],
+      class extends PassingMemory {
+        override store(address: Address, value: number): void {
+          super.store(address, address === field(HEAD, 1) && value < 0 ? HEAD : value); // as INIT_LIST_HEAD does
+        }
+      },
+    ),
+  },
+  {
+    name: "hlist: a swap leaves no mark of the other chain",
+    number: "-",
+    breaks: "what a dead writer had taken out is found",
+    killer: "hlist: a writer is killed in a swap, and the next repairs",
+    kinds: wrong,
+    memory: of(
+      [0],
+      without((address, value) => address === field(link(2), 1) && value < 0),
+    ),
+  },
+  {
     name: "hlist: two heads are swapped, and a chain is lost",
     number: "-",
     breaks: "a swap exchanges two chains",

@@ -10,6 +10,9 @@ import { comparisonLocks } from "./comparison-locks.js";
 import { directory } from "./directory.js";
 import { killed } from "./killed.js";
 import { lists } from "./lists.js";
+import { map } from "./map.js";
+import { mapDeaths } from "./map-deaths.js";
+import { mapMoves } from "./map-moves.js";
 import { mempool } from "./mempool.js";
 import { mutex } from "./mutex.js";
 import { phase } from "./phase.js";
@@ -51,6 +54,9 @@ export const scenarios: readonly Scenario[] = [
   typesafe,
   slub,
   vmalloc,
+  map,
+  mapMoves,
+  mapDeaths,
   mempool,
   mutex,
   comparisonLocks,

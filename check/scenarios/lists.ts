@@ -7,6 +7,7 @@
 import assert from "node:assert/strict";
 import { type Address, field, NULL, type Order } from "../../src/memory/address.js";
 import { OutOfMemoryError } from "../../src/memory/errors.js";
+import { RobustMutex } from "../../src/memory/robust-mutex.js";
 import { RcuHlist } from "../../src/structures/list/hlist.js";
 import { RcuHlistNulls } from "../../src/structures/list/hlist-nulls.js";
 import { RcuList } from "../../src/structures/list/list.js";
@@ -57,16 +58,23 @@ const numbers = (a: Actor, walk: (fn: (entry: Address) => unknown) => unknown): 
   });
 const forwards = (a: Actor, head = HEAD): number[] => a.turn(() => numbers(a, (fn) => listOf(a).forEachEntryRcu(head, MEMBER, fn)));
 /** What a reader meets on the way back. */
-const backwards = (a: Actor): number[] =>
+const backwards = (a: Actor, head = HEAD): number[] =>
   a.turn(() => {
     const list = listOf(a);
     return a.domain.read(() => {
       const seen: number[] = [];
-      for (let at = list.tailRcu(HEAD); at !== HEAD; at = list.bidirPrevRcu(at)) seen.push(a.memory.read(field(at, -MEMBER)));
+      for (let at = list.tailRcu(head); at !== head; at = list.bidirPrevRcu(at)) seen.push(a.memory.read(field(at, -MEMBER)));
       return seen;
     });
   });
 const chain = (a: Actor, head = HEAD): number[] => a.turn(() => numbers(a, (fn) => hlistOf(a).forEachEntryRcu(head, MEMBER, fn)));
+
+/** Items 0 and 1 in the chain of HEAD, 2 in that of OTHER. */
+function formatChains(a: Actor): void {
+  for (const head of [HEAD, OTHER]) a.memory.store(head, NULL);
+  for (const n of [1, 0]) hlistOf(a).addHeadRcu(make(a, n), HEAD);
+  hlistOf(a).addHeadRcu(make(a, 2), OTHER);
+}
 
 /** It saw one of these. */
 function saw(seen: unknown, ...allowed: readonly (readonly number[])[]): void {
@@ -189,12 +197,7 @@ const plain: readonly Scenario[] = [
   }),
   inArena({
     name: "hlist: two heads are swapped under a reader",
-    setup: (writer) => {
-      const a = writer as Actor;
-      for (const head of [HEAD, OTHER]) a.memory.store(head, NULL);
-      for (const n of [1, 0]) hlistOf(a).addHeadRcu(make(a, n), HEAD);
-      hlistOf(a).addHeadRcu(make(a, 2), OTHER);
-    },
+    setup: (a) => formatChains(a as Actor),
     threads: [(a) => hlistOf(a).swapHeadsRcu(HEAD, OTHER), (a) => [chain(a), chain(a, OTHER)]],
     verify: (a, [, seen]) => {
       const [here, there] = seen as number[][];
@@ -223,6 +226,63 @@ const plain: readonly Scenario[] = [
     ],
     verify: (_, [, found]) => assert.equal(found, item(1), "it was there all the while"),
   }),
+];
+
+/** The lock of the raw lists whose writer is killed. */
+const lockOf = (a: Actor): RobustMutex => new RobustMutex(a.memory, user(36), a.heap.slot);
+
+/** One writer is killed in an update, and the next repairs both lists. */
+function killedIn<L extends { repair(...heads: Address[]): void }>(
+  name: string,
+  open: (a: Actor) => L,
+  setup: (a: Actor) => void,
+  update: (list: L) => void,
+  verify: (a: Actor) => void,
+): Scenario {
+  return inArena({
+    name,
+    setup: (a) => setup(a as Actor),
+    threads: [
+      (a) =>
+        mortal(a, (victim) => {
+          const lock = lockOf(victim);
+          lock.lock();
+          update(open(victim));
+          lock.unlock();
+        }),
+      (a) => {
+        kill(a, 0);
+        reap(a, 0);
+        const lock = lockOf(a);
+        lock.lockRepaired(() => open(a).repair(HEAD, OTHER));
+        lock.unlock();
+      },
+    ],
+    verify,
+  });
+}
+
+const deaths: readonly Scenario[] = [
+  killedIn(
+    "list: a writer is killed in a splice, and the next repairs",
+    listOf,
+    format(2, [2]),
+    (list) => list.spliceInitRcu(HEAD, OTHER),
+    (a) => {
+      const found = [forwards(a), forwards(a, OTHER)].flat();
+      saw(found, [0, 1, 2]);
+      saw(forwards(a), [0, 1], []);
+      saw(backwards(a), [1, 0], []);
+      saw(backwards(a, OTHER), [2], [2, 1, 0]);
+    },
+  ),
+  killedIn(
+    "hlist: a writer is killed in a swap, and the next repairs",
+    hlistOf,
+    formatChains,
+    (list) => list.swapHeadsRcu(HEAD, OTHER),
+    (a) => saw([chain(a), chain(a, OTHER)].flat(), [0, 1, 2], [2, 0, 1]),
+  ),
 ];
 
 // The friendly list ------------------------------------------------------------------------------------
@@ -373,4 +433,4 @@ const friends: readonly Scenario[] = [
   ),
 ];
 
-export const lists: readonly Scenario[] = [...underReaders, ...plain, ...friends];
+export const lists: readonly Scenario[] = [...underReaders, ...plain, ...deaths, ...friends];

@@ -585,13 +585,14 @@ export class Heap implements ArenaLock, Objects {
 
   /** With the arena lock: free what a slot's thread had and never published. May be repeated. */
   freeUnpublished(slot: number): void {
-    const word = field(slotAddress(this.layout, slot), SlotWord.UNPUBLISHED);
+    const address = slotAddress(this.layout, slot);
+    const word = field(address, SlotWord.UNPUBLISHED);
     if (this.memory.read(word) === 0) return;
-    const intent = field(slotAddress(this.layout, slot), SlotWord.INTENT);
     for (const block of this.#ownedBy(unpublishedTag(slot))) {
-      this.memory.write(intent, -block); // a reaper that dies in putting it back may leave it neither live nor in its slab: the next finishes it
+      // A reaper that dies in it has taken the tag off already: this tells the next one of the block.
+      this.memory.write(field(address, SlotWord.INTENT), -block);
       this.putBack(block);
-      this.memory.write(intent, 0);
+      this.memory.write(field(address, SlotWord.INTENT), 0);
     }
     this.memory.write(word, 0);
   }

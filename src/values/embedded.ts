@@ -3,7 +3,7 @@
  * object is published, and read as 0.
  */
 
-import { type Address, field } from "../memory/address.js";
+import { field } from "../memory/address.js";
 import type { FixedCodec } from "./codec.js";
 import { show, ValueError } from "./errors.js";
 import { plainCodec } from "./fixed.js";

@@ -41,7 +41,8 @@ export class World {
 
   /** Whether it is as it was then. */
   isAsSnapshot(): boolean {
-    return Buffer.compare(new Uint8Array(this.buffer), this.#image as Uint8Array) === 0;
+    const now = new Uint8Array(this.buffer);
+    return (this.#image as Uint8Array).every((byte, i) => byte === now[i]);
   }
 
   /** Set it back to the snapshot. */

@@ -145,6 +145,17 @@ export class Buckets<K> {
     return this.#keys.read(this.#memory, this.head(block, index), field(this.entry(block, index), this.#entryWords), bytes);
   }
 
+  /** What tells an entry's key from others, as a number or text. */
+  id(block: Address, index: number): number | string {
+    const head = this.head(block, index);
+    if (this.#isWord) return head;
+    const place = this.#place(block, index);
+    const at = block + (place >>> KEY_BITS) + this.#entryWords;
+    let text = `${place & KEY_MASK}`;
+    for (let word = 0; word < ((place & KEY_MASK) + 3) >>> 2; word++) text += `,${this.#memory.read((at + word) as Address)}`;
+    return text;
+  }
+
   entryVersion(entry: Address): number {
     return this.#memory.read(entry) >>> 0;
   }

@@ -48,9 +48,6 @@ export class Entries {
   readonly #count: Address;
   readonly #hasExpired: (entry: Address) => boolean;
   readonly #mend: () => void;
-  /** A block that could not be had in the section, and was got outside of it. */
-  #spare: Address = NULL;
-  #spareBytes = 0;
   /** Version of the entry that the last update put in; by how many entries there are more. */
   version = 0;
   added = 0;
@@ -84,17 +81,19 @@ export class Entries {
    */
   update(hash: number, update: Update): boolean {
     const block = this.#valueBlock(update);
+    const { stock } = this.#tables;
+    stock.givesBack = update.value === undefined;
     let outcome: Outcome = "refused";
     try {
       outcome = this.#try(hash, update, block);
       while (outcome === "held" || outcome === "no memory") {
         if (outcome === "held") this.#waitForHolder();
-        else this.#getSpare(update);
+        else stock.fetch();
         outcome = this.#try(hash, update, block);
       }
     } finally {
       if (outcome !== "done" && block !== NULL) this.#heap.kfree(block);
-      this.#dropSpare();
+      stock.drop();
     }
     if (this.#tables.needsRepair) this.#waitForHolder();
     return outcome === "done";
@@ -113,8 +112,11 @@ export class Entries {
     const { reader } = this.#domain;
     const nesting = reader.begin();
     try {
-      // What goes gives back more than it takes.
-      return update.value === undefined ? this.#heap.withReserve(() => this.#attempt(hash, update, block)) : this.#attempt(hash, update, block);
+      // What goes gives back more than it takes; moving on does not.
+      const attempt = (): Outcome => this.#attempt(hash, update, block);
+      const outcome = update.value === undefined ? this.#heap.withReserve(attempt) : attempt();
+      if (outcome === "done") this.#tables.help();
+      return outcome;
     } finally {
       reader.endTo(nesting);
     }
@@ -136,7 +138,7 @@ export class Entries {
       buckets.begin();
       buckets.keepAll(block, old === NULL ? -1 : buckets.indexOf(block, old));
       if (update.value !== undefined) buckets.add();
-      const made = this.#take(buckets.words() * 4);
+      const made = tables.stock.take(buckets.words() * 4);
       if (made === NULL) return "no memory";
       if (update.value !== undefined) this.version = nextVersion(tables.version);
       else tables.outdate(buckets.entryVersion(old));
@@ -168,36 +170,8 @@ export class Entries {
       if (oldBlock !== NULL) this.#domain.retire(oldBlock);
       if (oldValue !== NULL) this.#domain.retire(oldValue);
       publication.done();
-      tables.help();
       return "done";
     }
-  }
-
-  // Memory and waiting ---------------------------------------------------------------------------------
-
-  #take(bytes: number): Address {
-    if (this.#spare === NULL || this.#spareBytes < bytes) {
-      const block = this.#publication.take(bytes);
-      if (block === NULL) this.#tables.needed = bytes;
-      return block;
-    }
-    const block = this.#spare;
-    this.#spare = NULL;
-    return block;
-  }
-
-  #getSpare({ value }: Update): void {
-    this.#dropSpare();
-    const bytes = this.#tables.needed;
-    const get = (): Address => this.#domain.allocate(bytes, () => this.#publication.take(bytes));
-    this.#spare = value === undefined ? this.#heap.withReserve(get) : get();
-    this.#spareBytes = bytes;
-  }
-
-  #dropSpare(): void {
-    if (this.#spare === NULL) return;
-    this.#heap.kfree(this.#spare);
-    this.#spare = NULL;
   }
 
   #waitForHolder(): void {

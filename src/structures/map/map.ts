@@ -19,6 +19,7 @@
  */
 
 import { type Address, field, NULL } from "../../memory/address.js";
+import { QuiesceError } from "../../memory/errors.js";
 import type { Heap } from "../../memory/heap.js";
 import { Header } from "../../memory/layout.js";
 import type { Memory } from "../../memory/memory.js";
@@ -27,6 +28,7 @@ import { slotsUsed } from "../../memory/slot.js";
 import type { Domain } from "../../rcu/domain.js";
 import type { Reader } from "../../rcu/flavors/flavor.js";
 import { type CodecBase, copyingView, type View } from "../../values/codec.js";
+import { Changes, type WatchOptions } from "../changes.js";
 import type { Place } from "../structure.js";
 import { Buckets } from "./bucket.js";
 import { Clock } from "./clock.js";
@@ -35,18 +37,25 @@ import { Entries } from "./entries.js";
 import { type Keys, keysOf, WordKeys } from "./keys.js";
 import { checkTtl, type MapSchema } from "./schema.js";
 import { type Table, Tables } from "./tables.js";
+import { countChange, type Seen, Watching } from "./watching.js";
 import { WordLookup } from "./word-lookup.js";
-import { blockOf, countOf, LEAST_BITS, MapWord, MOST_BITS } from "./words.js";
+import { blockOf, countOf, LEAST_BITS, MapWord, MOST_BITS, REGIONS } from "./words.js";
 
 /** Entries a bucket has on the average: more let the table grow, fewer let it shrink. As the kernel's rhashtable: most lookups then compare one key, and the processor foresees how they end. */
 const MOST_LOAD = 0.75;
 const LEAST_LOAD = 0.3;
 /** Updates that change the number of entries between two looks at it. */
 const UPDATES_A_LOOK = 16;
-/** Entries that this thread keeps decoded at most. */
-const MOST_DECODED = 1 << 20;
+/** Values that a thread keeps decoded at most, unless it says otherwise. */
+const MOST_DECODED = 1 << 18;
 /** A snapshot that holds nobody up is tried so often. */
 const SNAPSHOT_TRIES = 3;
+
+/** A key's value at one instant, and its version: undefined and 0 when it has none. */
+export interface EntryState<T> {
+  readonly value: T | undefined;
+  readonly version: number;
+}
 
 /** How `set` puts a value in. */
 export interface SetOptions {
@@ -76,6 +85,7 @@ export class SharedMap<K, T, V = T> {
   readonly #decoded: Decoded<T> | undefined;
   readonly #hasLimits: boolean;
   readonly #clock: Clock;
+  readonly #changes: Changes;
   #sinceLook = 0;
   readonly #views: View<V>[] = [];
   #viewDepth = 0;
@@ -101,6 +111,7 @@ export class SharedMap<K, T, V = T> {
     const publication = new Publication(heap, place.tag, domain.index);
     this.#tables = new Tables(place, publication, this.#buckets as Buckets<unknown>);
     this.#tables.open(LEAST_BITS, Math.floor(now() / 1000));
+    this.#changes = new Changes(domain, field(header, MapWord.WATCHERS), place.name);
     this.#clock = new Clock(memory, header, now);
     this.#hasLimits = format.expires || format.used;
     const hasExpired = format.expires ? (entry: Address) => this.#hasExpired(entry) : () => false;
@@ -109,7 +120,7 @@ export class SharedMap<K, T, V = T> {
     const isWordMap = this.#keys instanceof WordKeys && keysOf(schema.value, 0) instanceof WordKeys;
     if (isWordMap && !this.#hasLimits)
       this.#wordLookup = new WordLookup(memory, this.#reader, this.#tables, this.#keys as unknown as WordKeys, schema.value.name === "i32");
-    this.#decoded = this.#isPlain || !schema.value.canFreeze ? undefined : new Decoded(MOST_DECODED);
+    this.#decoded = this.#isPlain || !schema.value.canFreeze || schema.decoded === 0 ? undefined : new Decoded(schema.decoded ?? MOST_DECODED);
   }
 
   // Reading --------------------------------------------------------------------------------------------
@@ -284,13 +295,19 @@ export class SharedMap<K, T, V = T> {
   #bucketFrom(from: number): { end: number; found: [K, T][] } {
     const nesting = this.#reader.begin();
     try {
-      const { block, shift } = this.#tables.findBucket(from | 0);
-      // The table may be another for the next: what counts is the range that this block stands for.
-      const span = 2 ** shift;
-      return { end: (Math.floor(from / span) + 1) * span, found: [...this.#decodeBlock(block, from)] };
+      const { block, after } = this.#bucketAt(from);
+      return { end: after, found: [...this.#decodeBlock(block, from)] };
     } finally {
       this.#reader.endTo(nesting);
     }
+  }
+
+  /** In a section: the block that a hash's entries are in, and the first hash that is not of its bucket. */
+  #bucketAt(hash: number): { block: Address; after: number } {
+    const { block, shift } = this.#tables.findBucket(hash | 0);
+    // The table may be another for the next: what counts is the range that this block stands for.
+    const span = 2 ** shift;
+    return { block, after: (Math.floor(hash / span) + 1) * span };
   }
 
   *#decodeBlock(block: Address, from = 0): Generator<[K, T]> {
@@ -395,7 +412,7 @@ export class SharedMap<K, T, V = T> {
     }
   }
 
-  #state(key: K): { value: T | undefined; version: number } {
+  #state(key: K): EntryState<T> {
     const hash = this.#keys.parse(key);
     const nesting = this.#reader.begin();
     try {
@@ -425,7 +442,7 @@ export class SharedMap<K, T, V = T> {
   clear(): void {
     this.#domain.beforeUpdate(`${this.#name}.clear()`);
     this.#underLock(() => {
-      const table = this.#tables.hold();
+      const table = this.#heap.withReserve(() => this.#tables.hold());
       try {
         this.#clearHeld(table);
       } catch (error) {
@@ -433,6 +450,7 @@ export class SharedMap<K, T, V = T> {
         throw error;
       }
     });
+    if (this.#changes.watched) for (let region = 0; region < REGIONS; region++) this.#tell(Math.floor((region * 2 ** 32) / REGIONS));
     this.#domain.afterUpdate();
   }
 
@@ -442,12 +460,7 @@ export class SharedMap<K, T, V = T> {
     const gone = blocks.flatMap((block) => [...this.#valueBlocks(block), block]);
     let count = 0;
     for (const block of blocks) count += buckets.count(block);
-    this.#heap.withReserve(() =>
-      this.#tables.replaceHeld(table, gone, () => {
-        const own = countOf(this.#place.header, this.#heap.slot.index);
-        this.#memory.store(own, this.#memory.load(own) - count);
-      }),
-    );
+    this.#heap.withReserve(() => this.#tables.replaceHeld(table, gone, count));
   }
 
   /** The blocks that a block's values are in. */
@@ -463,11 +476,17 @@ export class SharedMap<K, T, V = T> {
     const hash = this.#keys.parse(key);
     const expires = this.#schema.ttl === undefined ? 0 : this.#clock.after(ttl as number);
     if (!this.#entries.update(hash, { value, expected, expires, isSweep: false })) return false;
+    if (this.#changes.watched) this.#tell(hash);
     const { added } = this.#entries;
     if (added !== 0 && ++this.#sinceLook >= UPDATES_A_LOOK) this.#lookAtSize(added);
     if (added > 0 && this.#hasLimits) this.#sweep();
     this.#domain.afterUpdate();
     return true;
+  }
+
+  #tell(hash: number): void {
+    countChange(this.#memory, this.#place.header, hash);
+    this.#changes.tell();
   }
 
   // Each in its own direction: a table that was made for many entries to come must not shrink while they come.
@@ -494,6 +513,58 @@ export class SharedMap<K, T, V = T> {
       return fn();
     } finally {
       this.#reader.endTo(nesting);
+    }
+  }
+
+  // Watching -------------------------------------------------------------------------------------------
+
+  /**
+   * The keys that have changed since the last look, from now on, an array at a time; or, given a key, its state whenever it has changed. Never misses the latest state; what changes while nobody asks
+   * is not queued. Ends with `break`, with the signal, and when this thread closes (ClosedError). Keeps the process alive only while somebody awaits it.
+   *
+   * Without a key, the thread that watches remembers all keys and their versions.
+   */
+  watch(key?: undefined, options?: WatchOptions): AsyncIterableIterator<K[]>;
+  watch(key: K, options?: WatchOptions): AsyncIterableIterator<EntryState<T>>;
+  watch(key?: K, options?: WatchOptions): AsyncIterableIterator<K[]> | AsyncIterableIterator<EntryState<T>> {
+    if (key !== undefined) return this.#watchKey(key, options);
+    let watching: Watching<K> | undefined;
+    const watch = this.#changes.watch(() => watching?.look(), options);
+    watching = new Watching(this.#memory, this.#place.header, (from, end) => this.#seenFrom(from, end)); // only now, since writers tell only those who watch
+    return watch;
+  }
+
+  #watchKey(given: K, options?: WatchOptions): AsyncIterableIterator<EntryState<T>> {
+    this.#keys.parse(given);
+    const key = this.#keyCodec.copy(given);
+    let version = 0;
+    const look = (): EntryState<T> | undefined => {
+      const state = this.#state(key);
+      if (state.version === version) return undefined;
+      version = state.version;
+      return state;
+    };
+    const watch = this.#changes.watch(look, options);
+    version = this.getVersion(key);
+    return watch;
+  }
+
+  *#seenFrom(from: number, end: number): Generator<Seen<K>> {
+    for (let next = from; next < end; ) {
+      const { after, seen } = this.#inSection(() => {
+        const { block, after } = this.#bucketAt(next);
+        const buckets = this.#buckets;
+        const seen: Seen<K>[] = [];
+        for (let i = 0; i < buckets.count(block); i++) {
+          const hash = buckets.hash(block, i) >>> 0;
+          const entry = buckets.entry(block, i);
+          if (hash < next || hash >= end || (this.#schema.ttl !== undefined && this.#hasExpired(entry))) continue;
+          seen.push({ id: buckets.id(block, i), key: buckets.key(block, i), version: buckets.entryVersion(entry) });
+        }
+        return { after, seen };
+      });
+      yield* seen;
+      next = after;
     }
   }
 
@@ -526,7 +597,9 @@ export class SharedMap<K, T, V = T> {
     let went = false;
     for (const { key, version } of going) {
       const hash = this.#keys.parse(key);
-      went = this.#entries.update(hash, { value: undefined, expected: version, expires: 0, isSweep: true }) || went;
+      if (!this.#entries.update(hash, { value: undefined, expected: version, expires: 0, isSweep: true })) continue;
+      if (this.#changes.watched) this.#tell(hash);
+      went = true;
     }
     return went;
   }
@@ -548,6 +621,9 @@ export class SharedMap<K, T, V = T> {
       const result = this.#inSection(fn);
       failed = false;
       return result;
+    } catch (error) {
+      failed = !(error instanceof QuiesceError); // our own refusals come before anything is held, or let go of it
+      throw error;
     } finally {
       lock.unlock(failed);
     }
@@ -556,7 +632,7 @@ export class SharedMap<K, T, V = T> {
   /** After a thread died with the lock: let go of what it held, retire what nobody can reach, count anew. May be repeated. */
   readonly #mend = (): void => {
     const tables = this.#tables;
-    const table = this.#inSection(() => tables.hold());
+    const table = this.#inSection(() => this.#heap.withReserve(() => tables.hold()));
     try {
       this.#domain.synchronizeSync(); // updates that were under way when all was held are over
       this.#inSection(() => {

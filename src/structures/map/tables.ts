@@ -36,7 +36,23 @@ import type { Domain } from "../../rcu/domain.js";
 import type { Reader } from "../../rcu/flavors/flavor.js";
 import type { Place } from "../structure.js";
 import type { Buckets } from "./bucket.js";
-import { blockOf, EMPTY, LEAST_BITS, MARK_SHIFT, MapWord, Mark, MOST_BITS, marked, markOf, SEGMENT_BITS, SEGMENT_MASK, TableWord, UNMADE } from "./words.js";
+import { Stock } from "./stock.js";
+import {
+  blockOf,
+  countOf,
+  EMPTY,
+  LEAST_BITS,
+  MARK_SHIFT,
+  MapWord,
+  Mark,
+  MOST_BITS,
+  marked,
+  markOf,
+  SEGMENT_BITS,
+  SEGMENT_MASK,
+  TableWord,
+  UNMADE,
+} from "./words.js";
 
 /** Buckets that a writer moves at each update while there are some to be moved. */
 const MOVES = 16;
@@ -94,7 +110,7 @@ export type Found =
   | "open"
   /** Somebody holds the whole map: wait for its lock. */
   | "held"
-  /** There is no memory for moving it: `needed` bytes. */
+  /** There is no memory for moving it: `stock` says how much. */
   | "no memory";
 
 /** One thread's hold on a map's tables. */
@@ -121,8 +137,7 @@ export class Tables {
   /** Where `locate` found the bucket. */
   word: Address = NULL;
   block: Address = NULL;
-  /** Bytes that could not be had. */
-  needed = 0;
+  readonly stock: Stock;
   /** The lock's last owner died with it: somebody must mend what it left, who may wait. */
   needsRepair = false;
 
@@ -134,6 +149,7 @@ export class Tables {
     this.#domain = domain;
     this.#reader = domain.reader;
     this.#publication = publication;
+    this.stock = new Stock(heap, domain, publication);
     this.#buckets = buckets;
     this.#place = place;
     this.#root = field(header, MapWord.ROOT);
@@ -381,11 +397,8 @@ export class Tables {
   /** Publish the block that `#buckets` was given in an UNMADE bucket. Gives false when there is no memory. */
   #make(target: Address): boolean {
     const bytes = this.#buckets.words() * 4;
-    const block = this.#publication.take(bytes);
-    if (block === NULL) {
-      this.needed = bytes;
-      return false;
-    }
+    const block = this.stock.take(bytes);
+    if (block === NULL) return false;
     this.#buckets.write(block);
     const change = { word: target, from: UNMADE, to: block, block, value: NULL, oldBlock: NULL, oldValue: NULL, counter: NULL, count: 0 };
     if (this.#publication.publish(change)) this.#publication.done();
@@ -500,7 +513,7 @@ export class Tables {
       if (next === undefined) break;
       while (!this.#moveSome(table, next, table.buckets)) {
         const { total, used } = this.#heap.bytes();
-        if (this.#cursor.seen < table.buckets) throw new OutOfMemoryError(this.needed, total - used, total);
+        if (this.#cursor.seen < table.buckets) throw new OutOfMemoryError(this.stock.needed, total - used, total);
       }
       this.#finish(table, next);
     }
@@ -535,18 +548,22 @@ export class Tables {
   /**
    * Put an empty table in the place of one that is held: all of it is gone at one instant.
    * @param gone its blocks, and those they name
-   * @param then runs when it is gone, before anything is retired
+   * @param entries how many there are in them
    * @throws OutOfMemoryError, and nothing has changed
    */
-  replaceHeld(table: Table, gone: readonly Address[], then: () => void): void {
+  replaceHeld(table: Table, gone: readonly Address[], entries: number): void {
     let base = this.#memory.load(table.base) >>> 0;
     for (const block of this.blocks(table)) base = Math.max(base, this.#buckets.version(block));
     const bytes = 4 << LEAST_BITS;
     const next = this.#domain.allocate(bytes, () => this.#create(LEAST_BITS, EMPTY, base | 0));
     for (const block of gone) this.#publication.settle(block);
-    this.#memory.store(table.next, next); // commits: in a bucket that is HELD, readers and writers look for this
+    const counter = countOf(this.#place.header, this.#heap.slot.index);
+    const count = this.#memory.load(counter) - entries;
+    // Commits: in a bucket that is HELD, readers and writers look for this. Published, so that a reaper who finds it done sets the count.
+    const change = { word: table.next, from: NULL, to: next, block: NULL, value: NULL, oldBlock: NULL, oldValue: NULL, counter, count };
+    this.#publication.publish(change);
+    this.#publication.done();
     this.#memory.store(this.#root, next);
-    then();
     for (const block of gone) this.#domain.retire(block);
     for (const part of table.parts()) this.#domain.retire(part);
     this.#refresh();

@@ -19,7 +19,8 @@
  *   header SEED, CREATED           immutable once ROOT is not NULL; locked by LOCK before
  *   header GENERATIONS             locked by LOCK
  *   header HAND                    atomic
- *   header CHANGES, REGIONS        atomic (changes.ts)
+ *   header WATCHERS, CHANGES       atomic (changes.ts)
+ *   header REGIONS                 atomic (watching.ts)
  *   header COUNTS                  atomic; a line for each slot, stored by its own thread only (and of a dead one by its reaper)
  *   table NEXT                     atomic; stored with LOCK held
  *   table BASE                     atomic; only ever raised

@@ -249,7 +249,8 @@ class Worker {
       this.#hand(Taking.NOTHING);
       if (node !== NULL) nodes.push(node);
     }
-    // The first one taken may come back first: to others that saw it on top all looks as it was, and what is below has changed (ABA).
+    // The first one taken may come back alone, or last: to others that saw it on top all looks as it was, and what is below has changed (ABA).
+    if (t.oneIn(2)) nodes.reverse();
     for (const node of nodes) this.#giveUp(node, which);
   }
 

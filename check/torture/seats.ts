@@ -109,12 +109,12 @@ export class Seats {
     return false;
   }
 
-  /** Three of four end by themselves. */
+  /** Every second one ends by itself. */
   #appointment(): Appointment | undefined {
     const random = this.#deaths;
-    return random === undefined || random.below(4) === 0
+    return random === undefined || random.below(2) === 0
       ? undefined
-      : { updates: random.below(random.pick([10, 100, 300])), accesses: random.below(random.pick([10, 50, 250])) };
+      : { updates: random.below(random.pick([30, 100, 300])), accesses: random.below(random.pick([10, 50, 250])) };
   }
 
   /** Kill those that wait for it. */

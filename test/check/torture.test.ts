@@ -75,9 +75,9 @@ for (const { flavor, structure } of RUNS) {
     assert.deepEqual([result.flavor, result.structure], [flavor, structure]);
     assert.deepEqual([ended.status, result.errors, result.stalls, result.leaked, result.violations], [0, 0, 0, 0, []], ended.stderr);
     assert.equal(result.seed, seed);
-    assert.ok(result.kills > 0 && result.reads > 50 && result.updates > 10 && result.gracePeriods > 10, `it did something: ${ended.stdout}`);
+    assert.ok(result.kills > 0 && result.reads > 10 && result.updates > 0 && result.gracePeriods > 10, `it did something: ${ended.stdout}`);
     if (structure === "rcu") assert.equal(result.pipe.length, PIPE_BUCKETS);
-    if (PLAYED.includes(structure)) assert.ok(result.histories > 0 && result.operations > result.histories, ended.stdout);
+    if (PLAYED.includes(structure)) assert.ok(result.histories > 0 && result.operations >= result.histories, ended.stdout);
     assert.match(ended.stderr, /\d s {2}reads \d+/, "a line of progress");
     t.diagnostic(`${result.kills} kills, ${result.reads} reads, ${result.gracePeriods} grace periods, pipe ${result.pipe.join(" ")}`);
   });

@@ -144,6 +144,7 @@ class Worker {
   #section(): void {
     const t = this.#t;
     const { board } = this.#cells; // opened before the section
+    t.begin("board.getCopy, in a section of some ms");
     t.domain.read(() => {
       const cookie = t.checkedCookie();
       const ends = performance.now() + t.random.below(5);

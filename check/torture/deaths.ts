@@ -11,20 +11,22 @@ import { SharedMemory } from "../../src/memory/memory.js";
 export interface Appointment {
   /** Updates before the one in which accesses are counted from. */
   readonly updates: number;
-  /** Accesses inside updates, from then on. */
+  /** Calls of compareExchange inside updates, from then on: after one that commits, more is half done than elsewhere. */
+  readonly exchanges: number;
+  /** Accesses inside updates, after those. */
   readonly accesses: number;
 }
 
 /** How long a thread waits to be killed, in ms: the run may be over meanwhile. */
 const LONGEST_WAIT = 20_000;
 
-/** Run `look` before each access of this thread to shared memory but plain reads, which change nothing for others. */
-export function beforeAccesses(look: () => void): void {
+/** Run `look`, with the access's name, before each access of this thread to shared memory but plain reads, which change nothing for others. */
+export function beforeAccesses(look: (name: string) => void): void {
   const methods = SharedMemory.prototype as unknown as Record<string, (...given: unknown[]) => unknown>;
   for (const name of ["load", "store", "write", "exchange", "compareExchange", "add", "and", "or", "fill", "copy", "notify"]) {
     const method = methods[name] as (...given: unknown[]) => unknown;
     methods[name] = function (...given) {
-      look();
+      look(name);
       return method.apply(this, given);
     };
   }
@@ -38,12 +40,18 @@ export class Death {
   #updates: number;
 
   /** Before the thread attaches. */
-  constructor({ updates, accesses }: Appointment, buffer: SharedArrayBuffer, seat: number, life: number) {
+  constructor({ updates, exchanges, accesses }: Appointment, buffer: SharedArrayBuffer, seat: number, life: number) {
     const words = new Int32Array(buffer);
     this.#updates = updates;
+    let exchangesLeft = exchanges;
     let left = accesses;
-    beforeAccesses(() => {
-      if (!this.#inside || this.#updates > 0 || left-- !== 0) return;
+    beforeAccesses((name) => {
+      if (!this.#inside || this.#updates > 0) return;
+      if (exchangesLeft > 0) {
+        if (name === "compareExchange") exchangesLeft--;
+        return;
+      }
+      if (left-- !== 0) return;
       Atomics.store(words, seat, life);
       Atomics.wait(words, seat, life, LONGEST_WAIT);
       Atomics.store(words, seat, 0);

@@ -36,6 +36,8 @@ const CALLS = 6;
 const PUBLICATIONS = 20;
 /** Loads, of which one is followed by a delay among the plain reads of what it has found. */
 const FINDS = 1000;
+/** Calls of compareExchange, before one of which a delay comes: what it expects may have gone and come back meanwhile. */
+const EXCHANGES = 200;
 
 const sleeper = new Int32Array(new SharedArrayBuffer(4));
 
@@ -111,6 +113,7 @@ export function injectDelays(random: Random, layoutIfKnown: () => Layout | undef
   };
   SharedMemory.prototype.compareExchange = function (address, expected, replacement) {
     burn();
+    if (random.below(EXCHANGES) === 0) pause(random);
     return compareExchange.call(this, address, expected, replacement);
   };
   SharedMemory.prototype.add = function (address, value) {

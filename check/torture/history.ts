@@ -129,7 +129,7 @@ export class Rounds<O extends Timed = Timed> {
   #check(tally: Tally): void {
     const history = this.#collect();
     const states = statesAfter(this.#game.model, history, this.#states);
-    this.checked++;
+    if (history.length > 0) this.checked++;
     this.operations += history.length;
     if (states.length > 0) {
       this.#states = states;

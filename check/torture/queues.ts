@@ -140,6 +140,7 @@ class Worker {
   /** No node that the stack by sections shows in a section is used again in it. */
   #section(): void {
     const t = this.#t;
+    t.begin("a section of some ms");
     t.domain.read(() => {
       const cookie = t.checkedCookie();
       const ends = performance.now() + t.random.below(3);
@@ -167,7 +168,7 @@ class Worker {
     else if (which === 0 && t.oneIn(6)) this.#bench.queues[1].splice(this.#bench.queues[0]);
     else if (which < QUEUES) this.#takeFromQueue(which);
     else if (t.oneIn(8)) this.#takeAll(which);
-    else for (let i = random.from(1, 8); i > 0; i--) this.#takeFromStack(which);
+    else this.#takeFromStack(which);
     t.self.step(Step.TURN);
   }
 
@@ -239,12 +240,18 @@ class Worker {
   #takeFromStack(which: number): void {
     const t = this.#t;
     const stack = this.#bench.stacks[which - QUEUES] as LfStack;
-    this.#hand(Taking.ONE);
-    const node = which === BY_SECTION ? t.domain.read(() => stack.popInSection()) : stack.popBlocking();
-    this.#hand(Taking.ONE, node);
-    if (node !== NULL) this.#out(node, which);
-    this.#hand(Taking.NOTHING);
-    if (node !== NULL) this.#giveUp(node, which);
+    const nodes: Address[] = [];
+    for (let i = t.random.from(1, 8); i > 0; i--) {
+      this.#hand(Taking.ONE);
+      const node = which === BY_SECTION ? t.domain.read(() => stack.popInSection()) : stack.popBlocking();
+      this.#hand(Taking.ONE, node);
+      if (node !== NULL) this.#out(node, which);
+      this.#hand(Taking.NOTHING);
+      if (node !== NULL) nodes.push(node);
+    }
+    // The first one taken may come back alone, or last: to others that saw it on top all looks as it was, and what is below has changed (ABA).
+    if (t.oneIn(2)) nodes.reverse();
+    for (const node of nodes) this.#giveUp(node, which);
   }
 
   #giveUp(node: Address, which: number): void {

@@ -112,7 +112,10 @@ export class Seats {
   /** Every second one ends by itself. */
   #appointment(): Appointment | undefined {
     const random = this.#deaths;
-    return random === undefined || random.below(2) === 0 ? undefined : { updates: random.below(200), accesses: random.below(random.pick([20, 100, 400])) };
+    if (random === undefined || random.below(2) === 0) return undefined;
+    const updates = random.below(random.pick([30, 100, 300]));
+    if (random.below(2) === 0) return { updates, exchanges: 0, accesses: random.below(random.pick([10, 50, 250])) };
+    return { updates, exchanges: random.from(1, 30), accesses: random.below(8) };
   }
 
   /** Kill those that wait for it. */

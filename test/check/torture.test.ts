@@ -8,16 +8,20 @@ import { readCommand, UsageError } from "../../check/command.js";
 import { Random, seedOf } from "../../check/support/seed.js";
 import { sleep } from "../../check/support/watchdog.js";
 import type { AllocatorResult } from "../../check/torture/allocator-run.js";
-import { STRUCTURES } from "../../check/torture/job.js";
+import { FACTS } from "../../check/torture/game.js";
+import { ItemState, Items } from "../../check/torture/items.js";
+import { STRUCTURES, type Structure } from "../../check/torture/job.js";
+import { type KeyOperation, keys } from "../../check/torture/keys.js";
 import { type State, statesAfter } from "../../check/torture/linearizable.js";
 import { COMMAND, optionsOf } from "../../check/torture/options.js";
 import { type RangeOperation, ranges } from "../../check/torture/ranges.js";
 import type { Result } from "../../check/torture/run.js";
 import { StallWatch } from "../../check/torture/stall.js";
+import { Sums } from "../../check/torture/sums.js";
 import { PIPE_BUCKETS, Tally } from "../../check/torture/tally.js";
 import { Shared } from "../../src/index.js";
 import { ALLOCATORS } from "../../src/memory/layout.js";
-import { FLAVORS } from "../../src/rcu/flavors/flavor.js";
+import { FLAVORS, type FlavorName } from "../../src/rcu/flavors/flavor.js";
 
 const LIMIT = 60_000;
 
@@ -59,27 +63,31 @@ function resultOf<R = Result>({ stdout, stderr }: Ended): R {
 }
 
 const RUNS = FLAVORS.flatMap((flavor) => STRUCTURES.map((structure) => ({ flavor, structure })));
+/** Whose operations are checked in rounds. */
+const PLAYED: readonly Structure[] = ["intervalMap", "map"];
+const which = (flavor: FlavorName, structure: Structure): string[] => ["--flavor", flavor, "--structure", structure, "--threads", "3", "--json"];
 
 for (const { flavor, structure } of RUNS) {
-  const which = ["--flavor", flavor, "--structure", structure, "--threads", "3", "--json"];
-
   test(`torture finds nothing wrong: ${structure}, ${flavor}, with threads killed`, async (t) => {
     const seed = seedOf(`torture ${structure} ${flavor}`);
-    const ended = await torture([...which, "--seconds", "3", "--seed", String(seed), "--kill"]);
+    const ended = await torture([...which(flavor, structure), "--seconds", "3", "--seed", String(seed), "--kill"]);
     const result = resultOf(ended);
     assert.deepEqual([result.flavor, result.structure], [flavor, structure]);
     assert.deepEqual([ended.status, result.errors, result.stalls, result.leaked, result.violations], [0, 0, 0, 0, []], ended.stderr);
     assert.equal(result.seed, seed);
-    assert.ok(result.kills > 0 && result.reads > 100 && result.updates > 10 && result.gracePeriods > 10, `it did something: ${ended.stdout}`);
+    assert.ok(result.kills > 0 && result.reads > 10 && result.updates > 0 && result.gracePeriods > 10, `it did something: ${ended.stdout}`);
     if (structure === "rcu") assert.equal(result.pipe.length, PIPE_BUCKETS);
-    else assert.ok(result.histories > 0 && result.operations > result.histories, ended.stdout);
+    if (PLAYED.includes(structure)) assert.ok(result.histories > 0 && result.operations >= result.histories, ended.stdout);
     assert.match(ended.stderr, /\d s {2}reads \d+/, "a line of progress");
     t.diagnostic(`${result.kills} kills, ${result.reads} reads, ${result.gracePeriods} grace periods, pipe ${result.pipe.join(" ")}`);
   });
+}
 
+// What a grace period is worth to the newer structures one flavor tells as well as three.
+for (const { flavor, structure } of RUNS.filter((run) => run.flavor === "event-loop" || run.structure === "rcu" || run.structure === "intervalMap")) {
   test(`torture finds that grace periods do nothing: ${structure}, ${flavor}`, async (t) => {
     const seed = seedOf(`busted ${structure} ${flavor}`);
-    const ended = await torture([...which, "--seconds", "3", "--seed", String(seed), "--busted"]);
+    const ended = await torture([...which(flavor, structure), "--seconds", "3", "--seed", String(seed), "--busted"]);
     const result = resultOf(ended);
     assert.equal(ended.status, 1, ended.stderr);
     assert.ok((result.errorKinds["cookie early"] ?? 0) > 0, ended.stdout);
@@ -134,7 +142,7 @@ const parse = (args: readonly string[]): unknown => {
 test("a wrong command line is refused, and says what is allowed", async () => {
   for (const [args, says] of [
     [["--flavor", "srcu"], /--flavor takes event-loop or phase or tree; got "srcu"/],
-    [["--structure", "tree"], /--structure takes rcu or intervalMap or memory/],
+    [["--structure", "tree"], /--structure takes rcu or intervalMap or map or cell or list or queues or memory/],
     [["--allocator", "buddy"], /--allocator takes slab or slub or slob/],
     [["--seconds", "0"], /--seconds takes a number of seconds above 0/],
     [["--threads", "1.5"], /--threads takes a whole number/],
@@ -247,4 +255,62 @@ test("histories made by a model are linearizable, and not with one answer change
     wrong[at] = { ...(history[at] as RangeOperation & { kind: "get" }), result: 99 };
     assert.deepEqual(statesAfter(ranges.model, wrong, EMPTY), [], JSON.stringify(wrong));
   }
+});
+
+type Untimed<O> = O extends unknown ? Omit<O, "invoked" | "responded" | "key"> : never;
+const NEVER = Number.POSITIVE_INFINITY;
+const on = (key: number, what: Untimed<KeyOperation>, invoked: number, responded: number): KeyOperation =>
+  ({ key, ...what, invoked, responded }) as KeyOperation;
+
+test("a history of a map's operations is linearizable, or not", () => {
+  const linearizable = (...history: KeyOperation[]): boolean => statesAfter(keys.model, history, EMPTY).length > 0;
+  const set7 = on(0, { kind: "set", value: 7 }, 1, 4);
+  assert.ok(linearizable(set7, on(0, { kind: "has", result: false }, 2, 3)) && linearizable(set7, on(0, { kind: "has", result: true }, 2, 3)), "they overlap");
+  assert.ok(!linearizable(set7, on(0, { kind: "has", result: false }, 5, 6)), "stale");
+  assert.ok(!linearizable(set7, on(0, { kind: "setIfAbsent", value: 8, result: true }, 5, 6)));
+  assert.ok(linearizable(set7, on(0, { kind: "setIfAbsent", value: 8, result: false }, 5, 6), on(0, { kind: "get", result: 7 }, 7, 8)));
+  const twice = (result: boolean): KeyOperation[] => [
+    on(0, { kind: "compareAndSet", seen: 7, value: 8, result: true }, 5, 9),
+    on(0, { kind: "compareAndSet", seen: 7, value: 9, result }, 5, 9),
+  ];
+  assert.ok(linearizable(set7, ...twice(false)) && !linearizable(set7, ...twice(true)), "one of two that saw the same is refused");
+  assert.ok(!linearizable(set7, on(0, { kind: "compareAndSet", seen: 6, value: 8, result: true }, 5, 6)), "from a value that was not there");
+  assert.ok(!linearizable(set7, on(0, { kind: "update", seen: 0, value: 8 }, 5, 6)), "an update lost");
+  assert.ok(linearizable(set7, on(0, { kind: "update", seen: 0, value: 8 }, 5, NEVER)), "what one that died had seen is not known");
+  const other = on(1, { kind: "set", value: 8 }, 5, 6);
+  assert.ok(linearizable(set7, other, on(0, { kind: "snapshot", result: [7, 8, 0, 0] }, 7, 8)));
+  assert.ok(!linearizable(set7, other, on(0, { kind: "snapshot", result: [0, 8, 0, 0] }, 2, 8)), "of no one instant");
+  assert.ok(!linearizable(set7, on(0, { kind: "clear" }, 5, 6), on(0, { kind: "delete", result: true }, 7, 8)), "cleared");
+  assert.match(keys.model.describe(on(2, { kind: "compareAndSet", seen: 1, value: 2, result: false }, 1, 2)), /compareAndSet 2 from 1 = 2 -> false/);
+  const facts = new Array<number>(FACTS).fill(0);
+  assert.deepEqual(keys.read(facts, { invoked: 1, responded: NEVER }), { key: 0, kind: "get", result: 0, invoked: 1, responded: NEVER });
+});
+
+test("a sum lies between the additions that were made and those that were begun", () => {
+  const sums = new Sums(new SharedArrayBuffer(64));
+  sums.add(1, () => {
+    assert.equal(
+      sums.wrong(1, () => 0),
+      undefined,
+    );
+    assert.equal(
+      sums.wrong(1, () => 1),
+      undefined,
+      "it may have been made",
+    );
+  });
+  assert.throws(() =>
+    sums.add(1, () => {
+      throw new Error("refused");
+    }),
+  );
+  assert.match(sums.wrong(1, () => 0) ?? "", /sum 1 is 0; 1 additions had been made/);
+  assert.match(sums.wrong(1, () => 2) ?? "", /1 begun after/);
+});
+
+test("items are numbered for as long as there is room, and what is said of them is kept", () => {
+  const items = new Items(new SharedArrayBuffer(16), 1);
+  assert.deepEqual([items.next(), items.next(), items.next(), items.count], [1, 2, 0, 2]);
+  items.say(2, ItemState.OUT);
+  assert.deepEqual([items.say(2, ItemState.OUT) & ItemState.OUT, items.state(1)], [ItemState.OUT, ItemState.PUTTING]);
 });

@@ -9,9 +9,10 @@ import { cell } from "./cell.js";
 import { comparisonLocks } from "./comparison-locks.js";
 import { directory } from "./directory.js";
 import { killed } from "./killed.js";
-import { map } from "./map.js";
-import { mapMoves } from "./map-moves.js";
 import { lists } from "./lists.js";
+import { map } from "./map.js";
+import { mapDeaths } from "./map-deaths.js";
+import { mapMoves } from "./map-moves.js";
 import { mempool } from "./mempool.js";
 import { mutex } from "./mutex.js";
 import { phase } from "./phase.js";
@@ -55,6 +56,7 @@ export const scenarios: readonly Scenario[] = [
   vmalloc,
   map,
   mapMoves,
+  mapDeaths,
   mempool,
   mutex,
   comparisonLocks,

@@ -1,52 +1,36 @@
 /** shared.map while it grows and shrinks: what is there is always found, what is set is never lost, and a table goes when nobody can reach it. */
 
 import assert from "node:assert/strict";
+import { LEAST_BITS } from "../../src/structures/map/words.js";
 import type { Scenario } from "../scenario.js";
-import { A, B, beginMove, C, D, E, F, formatEntries, G, inOrder, keyIn, MAP, mapOf, moveAll, moveBucket, obtain, reuse, verifyMap } from "./shared-map.js";
-import { type Actor, type ArenaScenario, inArena, onEachFlavor, user } from "./support.js";
+import * as shared from "./shared-map.js";
+import { A, B, beginMove, C, D, E, F, formatEntries, inOrder, mapOf, moveAll, moveBucket, P, Q, reuse, verifyMap } from "./shared-map.js";
+import { type Actor, type ArenaScenario, inArena, user } from "./support.js";
 
 const DONE = user(1);
+/** In a bucket that no thread of the scenarios comes by. */
+const FAR = shared.keyIn(5, 18);
 
 type Entry = readonly [key: number, value: number];
+type Setup = (...actors: Actor[]) => void;
 
-/** A table of eight: nothing is left to be moved. */
-function grown(actors: readonly Actor[], entries: readonly Entry[]): void {
-  formatEntries(actors, entries);
-  beginMove(actors[0] as Actor, 3);
-  moveAll(actors[0] as Actor);
-}
-
-/** From four buckets to eight, nothing is moved yet. */
-const growing =
-  (...entries: Entry[]) =>
-  (...actors: Actor[]): void => {
+/** From a table of 2^from to one of 2^to: nothing is moved yet, or, with keys, all but their buckets. */
+const moving =
+  (from: number, to: number, keys: readonly number[] | undefined, ...entries: Entry[]): Setup =>
+  (...actors) => {
+    const first = actors[0] as Actor;
     formatEntries(actors, entries);
-    beginMove(actors[0] as Actor, 3);
+    if (from > LEAST_BITS) shared.resized(first, from);
+    if (keys === undefined) beginMove(first, to);
+    else shared.nearlyMoved(first, to, keys);
   };
 
-/** As `growing`, but that only the bucket of A and B is left. */
-const nearlyGrown =
-  (...entries: Entry[]) =>
-  (...actors: Actor[]): void => {
-    growing(...entries)(...actors);
-    for (const key of [E, F, G]) moveBucket(actors[0] as Actor, key);
-  };
-
-/** As `shrinking`, but that only the buckets of A and B are left. */
-const nearlyShrunk =
-  (...entries: Entry[]) =>
-  (...actors: Actor[]): void => {
-    shrinking(...entries)(...actors);
-    for (const octant of [0, 1, 4, 5, 6, 7]) moveBucket(actors[0] as Actor, keyIn(octant));
-  };
-
-/** From eight buckets to four. */
-const shrinking =
-  (...entries: Entry[]) =>
-  (...actors: Actor[]): void => {
-    grown(actors, entries);
-    beginMove(actors[0] as Actor, 2);
-  };
+const growing = (...entries: Entry[]): Setup => moving(2, 3, undefined, ...entries);
+const shrinking = (...entries: Entry[]): Setup => moving(3, 2, undefined, ...entries);
+/** The bucket of P and Q is left, which becomes two, and one that nobody comes by: so nobody ends the move. */
+const splitting = (...entries: Entry[]): Setup => moving(5, 6, [P, FAR], ...entries);
+/** The buckets of P and Q are left, which become one, and one that nobody comes by. */
+const joining = (...entries: Entry[]): Setup => moving(6, 5, [P, Q, FAR], ...entries);
 
 const ALL: readonly Entry[] = [
   [A, 1],
@@ -55,168 +39,142 @@ const ALL: readonly Entry[] = [
 ];
 
 /** Three keys that are there all the while, whatever moves. */
-const foundWhile = (name: string, setup: ArenaScenario["setup"], mover: (a: Actor) => void): ArenaScenario => ({
-  name: `map: ${name} under a reader`,
-  ...(setup && { setup }),
-  threads: [
-    (a) => {
-      mover(a);
-      reuse(a);
+const foundWhile = (name: string, setup: Setup, mover: (a: Actor) => void): Scenario =>
+  inArena({
+    name: `map: ${name} under a reader`,
+    setup,
+    threads: [
+      (a) => {
+        mover(a);
+        reuse(a);
+      },
+      (a) => {
+        const map = mapOf(a);
+        return a.turn(() => [map.get(A), map.get(B), map.get(A), map.get(C)]);
+      },
+    ],
+    verify: (a, [, seen]) => {
+      assert.deepEqual(seen, [1, 2, 1, undefined]);
+      verifyMap(a, mapOf(a), ALL);
     },
-    (a) => {
-      const map = mapOf(a);
-      return a.turn(() => [map.get(A), map.get(B), map.get(A), map.get(C)]);
-    },
-  ],
-  verify: (a, [, seen]) => {
-    assert.deepEqual(seen, [1, 2, 1, undefined]);
-    verifyMap(a, mapOf(a), ALL);
-  },
-});
+  });
 
-/** Writers while a bucket is moved. */
-function writing(name: string, setup: ArenaScenario["setup"], writers: readonly ((a: Actor) => unknown)[], after: readonly Entry[]): Scenario {
-  return inArena({ name: `map: ${name}`, ...(setup && { setup }), threads: writers, verify: (a) => verifyMap(a, mapOf(a), after) });
+const moveP = (a: Actor): void => moveBucket(a, P);
+const moveQ = (a: Actor): void => moveBucket(a, Q);
+const setP = (a: Actor): void => void mapOf(a).set(P, 7);
+
+const BOTH: readonly Entry[] = [
+  [P, 1],
+  [Q, 2],
+];
+const BOTH_SET: readonly Entry[] = [
+  [P, 7],
+  [Q, 2],
+];
+
+interface Moved {
+  readonly name: string;
+  readonly setup: Setup;
+  readonly threads: ArenaScenario["threads"];
+  readonly after: readonly Entry[];
 }
 
-const sees = (key: number, states: readonly (number | undefined)[]) => ({
-  look: (a: Actor): unknown => {
-    const map = mapOf(a);
-    return a.turn(() => [map.get(key), map.get(key)]);
-  },
-  check: (seen: unknown): void => inOrder(seen, states),
-});
+/** Writers and movers of one bucket. */
+const MOVED: readonly Moved[] = [
+  { name: "a writer against the split of its bucket", setup: splitting(...BOTH), threads: [moveP, setP], after: BOTH_SET },
+  { name: "a deleter against the split of its bucket", setup: splitting(...BOTH), threads: [moveP, (a) => mapOf(a).delete(P)], after: [[Q, 2]] },
+  { name: "a writer against the joining of its bucket", setup: joining(...BOTH), threads: [moveQ, setP], after: BOTH_SET },
+  { name: "two move one bucket to two", setup: splitting(...BOTH), threads: [moveP, moveQ], after: BOTH },
+  { name: "two move one bucket, all of which goes to one", setup: splitting([P, 1]), threads: [moveP, moveQ], after: [[P, 1]] },
+  { name: "two move two buckets to one", setup: joining(...BOTH), threads: [moveP, moveQ], after: BOTH },
+  { name: "two move two buckets to one, of which one is empty", setup: joining([P, 1]), threads: [moveP, moveQ], after: [[P, 1]] },
+  { name: "two writers of a bucket that is split", setup: splitting([P, 1]), threads: [(a) => void mapOf(a).set(Q, 2), setP], after: BOTH_SET },
+];
 
-const replaced = sees(A, [1, 7]);
+const UNDER_READER: readonly Omit<Moved, "threads">[] = [
+  { name: "one that splits a bucket", setup: splitting(...BOTH), after: BOTH_SET },
+  { name: "one that joins two buckets", setup: joining(...BOTH), after: BOTH_SET },
+  { name: "one that joins a bucket and an empty one", setup: joining([P, 1]), after: [[P, 7]] },
+];
+
+const ITERATED: readonly { readonly name: string; readonly setup: Setup }[] = [
+  { name: "growth", setup: moving(2, 3, [A], [A, 1], [B, 2], [D, 4]) },
+  { name: "shrinking", setup: moving(3, 2, [A, B], [A, 1], [B, 2], [D, 4]) },
+];
+
+/** Sees its key, then leaves it to the other to change the table, and sees it again. */
+function comesBack(a: Actor): (number | undefined)[] {
+  const map = mapOf(a);
+  const before = map.get(A);
+  a.domain.offline(() => a.await(DONE));
+  return [before, map.get(A)];
+}
 
 export const mapMoves: readonly Scenario[] = [
-  ...onEachFlavor([foundWhile("the growth of a bucket", growing(...ALL), (a) => moveBucket(a, A))]),
-  inArena(foundWhile("growth", growing(...ALL), moveAll)),
-  inArena(foundWhile("shrinking", shrinking(...ALL), moveAll)),
-  writing(
-    "a writer against the growth of its bucket",
-    growing(...ALL),
-    [(a) => moveBucket(a, A), (a) => void mapOf(a).set(A, 7)],
-    [
-      [A, 7],
-      [B, 2],
-      [E, 5],
-    ],
-  ),
-  writing(
-    "a writer against the end of the growth",
-    nearlyGrown([A, 1], [B, 2]),
-    [moveAll, (a) => void mapOf(a).set(A, 7)],
-    [
-      [A, 7],
-      [B, 2],
-    ],
-  ),
-  writing(
-    "a deleter against the shrinking of its bucket",
-    shrinking(...ALL),
-    [(a) => moveBucket(a, B), (a) => mapOf(a).delete(A)],
-    [
-      [B, 2],
-      [E, 5],
-    ],
-  ),
-  writing("two move one bucket to two", growing(...ALL), [(a) => moveBucket(a, A), (a) => moveBucket(a, B)], ALL),
-  writing("two move two buckets to one", shrinking(...ALL), [(a) => moveBucket(a, A), (a) => moveBucket(a, B)], ALL),
-  writing("two move two buckets to one, of which one is empty", shrinking([A, 1]), [(a) => moveBucket(a, A), (a) => moveBucket(a, B)], [[A, 1]]),
-  writing(
-    "two writers of one bucket while it grows",
-    nearlyGrown([A, 1]),
-    [(a) => void mapOf(a).set(B, 2), (a) => void mapOf(a).set(A, 7)],
-    [
-      [A, 7],
-      [B, 2],
-    ],
-  ),
-  writing(
-    "two writers of two buckets while they become one",
-    nearlyShrunk([A, 1], [B, 2]),
-    [(a) => void mapOf(a).set(B, 8), (a) => void mapOf(a).set(A, 7)],
-    [
-      [A, 7],
-      [B, 8],
-    ],
-  ),
+  foundWhile("the growth of a bucket", growing(...ALL), (a) => moveBucket(a, A)),
+  foundWhile("growth", growing(...ALL), moveAll),
+  foundWhile("shrinking", shrinking(...ALL), moveAll),
+  ...MOVED.map(({ name, setup, threads, after }) => inArena({ name: `map: ${name}`, setup, threads, verify: (a) => verifyMap(a, mapOf(a), after) })),
   inArena({
-    name: "map: two setIfAbsent while the bucket grows",
-    setup: nearlyGrown([B, 2]),
-    threads: [0, 1].map((thread) => (a: Actor) => mapOf(a).setIfAbsent(A, 10 + thread)),
+    name: "map: two setIfAbsent into a bucket that is split",
+    setup: splitting([Q, 2]),
+    threads: [0, 1].map((thread) => (a: Actor) => mapOf(a).setIfAbsent(P, 10 + thread)),
     verify: (a, results) => {
       assert.deepEqual([...results].sort(), [false, true]);
       verifyMap(a, mapOf(a), [
-        [A, results[0] === true ? 10 : 11],
-        [B, 2],
+        [P, results[0] === true ? 10 : 11],
+        [Q, 2],
       ]);
     },
   }),
-  ...[
-    {
-      name: "growth",
-      setup: nearlyGrown([A, 1], [B, 2]),
-      after: [
-        [A, 7],
-        [B, 2],
-      ] as const,
-    },
-    {
-      name: "shrinking",
-      setup: nearlyShrunk([A, 1], [B, 2]),
-      after: [
-        [A, 7],
-        [B, 2],
-      ] as const,
-    },
-    { name: "shrinking beside an empty bucket", setup: nearlyShrunk([A, 1]), after: [[A, 7]] as const },
-  ].map(({ name, setup, after }) =>
+  ...UNDER_READER.map(({ name, setup, after }) =>
     inArena({
-      name: `map: a writer and a mover in ${name}, under a reader`,
+      name: `map: a writer and ${name}, under a reader`,
       setup,
-      threads: [(a) => moveBucket(a, B), (a) => void mapOf(a).set(A, 7), replaced.look],
+      threads: [moveQ, setP, (a) => mapOf(a).get(P)],
       verify: (a, [, , seen]) => {
-        replaced.check(seen);
+        assert.ok(seen === 1 || seen === 7, `saw ${seen}`);
         verifyMap(a, mapOf(a), after);
       },
     }),
   ),
   inArena({
-    name: "map: a version of one state, over growth",
-    // B was there, with a version above A's: its bucket becomes empty, but what comes into it is newer.
+    name: "map: a version is of one state, over a split",
+    // Q was there, with a version above P's: its bucket becomes empty, but what comes into it is newer.
     setup: (...actors) => {
-      formatEntries(actors, [
-        [A, 1],
-        [B, 2],
-      ]);
-      mapOf(actors[0] as Actor).delete(B);
-      beginMove(actors[0] as Actor, 3);
+      formatEntries(actors, BOTH);
+      const [first] = actors as [Actor];
+      shared.resized(first, 5);
+      const map = mapOf(first);
+      for (let value = 0; value < 5; value++) map.set(Q, value);
+      first.memory.store(DONE, map.getVersion(Q));
+      map.delete(Q);
+      shared.nearlyMoved(first, 6, [P, FAR]);
     },
-    threads: [(a) => moveBucket(a, A), (a) => (mapOf(a).set(B, 9), mapOf(a).getVersion(B))],
+    threads: [
+      moveP,
+      (a) => {
+        const map = mapOf(a);
+        map.set(Q, 9);
+        return map.getVersion(Q);
+      },
+    ],
     verify: (a, [, version]) => {
-      assert.ok((version as number) > 3, `version ${version}`);
+      assert.ok((version as number) > a.memory.load(DONE), `version ${version}`);
       verifyMap(a, mapOf(a), [
-        [A, 1],
-        [B, 9],
+        [P, 1],
+        [Q, 9],
       ]);
     },
   }),
-  ...[
-    { name: "growth", setup: nearlyGrown([A, 1], [B, 2], [D, 4]) },
-    { name: "shrinking", setup: nearlyShrunk([A, 1], [B, 2], [D, 4]) },
-  ].map(({ name, setup }) =>
+  ...ITERATED.map(({ name, setup }) =>
     inArena({
       name: `map: iteration over ${name}`,
       setup,
       threads: [moveAll, (a) => [...mapOf(a).keys()].sort((x, y) => x - y)],
       verify: (a, [, seen]) => {
-        assert.deepEqual(
-          seen,
-          [A, B, D].sort((x, y) => x - y),
-          "each exactly once",
-        );
+        const keys = [A, B, D].sort((x, y) => x - y);
+        assert.deepEqual(seen, keys, "each exactly once");
         verifyMap(a, mapOf(a), [
           [A, 1],
           [B, 2],
@@ -226,29 +184,8 @@ export const mapMoves: readonly Scenario[] = [
     }),
   ),
   inArena({
-    name: "map: snapshot while the map grows, against a writer of two buckets",
-    setup: growing([A, 1], [E, 1]),
-    threads: [
-      (a) => void mapOf(a).set(A, 2).set(E, 2),
-      (a) => {
-        const seen = mapOf(a).snapshot();
-        return [seen.get(A), seen.get(E)];
-      },
-    ],
-    verify: (a, [, seen]) => {
-      inOrder([String(seen)], ["1,1", "2,1", "2,2"]);
-      verifyMap(a, mapOf(a), [
-        [A, 2],
-        [E, 2],
-      ]);
-    },
-  }),
-  inArena({
     name: "map: snapshot that holds the map, against a writer",
-    setup: (...actors) => {
-      growing([A, 1], [E, 1])(...actors);
-      moveBucket(actors[0] as Actor, F);
-    },
+    setup: moving(2, 3, [F], [A, 1], [E, 1]),
     threads: [
       (a) => void mapOf(a).set(A, 2),
       (a) => {
@@ -266,7 +203,7 @@ export const mapMoves: readonly Scenario[] = [
   }),
   inArena({
     name: "map: clear while the map grows, against a writer",
-    setup: growing([A, 1], [E, 1]),
+    setup: moving(2, 3, [F], [A, 1], [E, 1]),
     threads: [(a) => mapOf(a).clear(), (a) => void mapOf(a).set(A, 2)],
     verify: (a) => {
       const { size } = mapOf(a);
@@ -285,16 +222,12 @@ export const mapMoves: readonly Scenario[] = [
         reuse(a);
         a.signal(DONE);
       },
-      (a) => {
-        const map = mapOf(a);
-        const before = map.get(A);
-        a.domain.offline(() => a.await(DONE));
-        return [before, map.get(A)];
-      },
+      comesBack,
     ],
     verify: (a, [, seen]) => {
-      inOrder([(seen as unknown[])[0]], [1, undefined, 2]);
-      assert.equal((seen as unknown[])[1], 2);
+      const [before, after] = seen as (number | undefined)[];
+      inOrder([before], [1, undefined, 2]);
+      assert.equal(after, 2);
       verifyMap(a, mapOf(a), [[A, 2]]);
     },
   }),
@@ -304,22 +237,17 @@ export const mapMoves: readonly Scenario[] = [
     threads: [
       (a) => {
         const map = mapOf(a);
-        const first = a.memory.load(MAP);
+        const first = a.memory.load(shared.MAP);
         map.clear();
         map.set(A, 2);
         a.domain.flushSync(1);
-        const isFree = obtain(a, first, 32);
+        const isFree = shared.obtain(a, first, 32);
         beginMove(a, 3);
         moveAll(a);
         a.signal(DONE);
-        return [isFree, a.memory.load(MAP) === first];
+        return [isFree, a.memory.load(shared.MAP) === first];
       },
-      (a) => {
-        const map = mapOf(a);
-        const before = map.get(A);
-        a.domain.offline(() => a.await(DONE));
-        return [before, map.get(A)];
-      },
+      comesBack,
     ],
     verify: (a, [same, seen]) => {
       const [isFree, isThere] = same as boolean[];

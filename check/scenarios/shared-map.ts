@@ -9,7 +9,7 @@ import { keysOf } from "../../src/structures/map/keys.js";
 import { SharedMap } from "../../src/structures/map/map.js";
 import type { MapSchema } from "../../src/structures/map/schema.js";
 import { Tables } from "../../src/structures/map/tables.js";
-import { Mark, marked, markOf, TableWord } from "../../src/structures/map/words.js";
+import { Mark, marked, markOf } from "../../src/structures/map/words.js";
 import type { Codec } from "../../src/values/codec.js";
 import { u32 } from "../../src/values/scalars.js";
 import { type Actor, placeOf, user, whole } from "./support.js";
@@ -18,17 +18,19 @@ import { type Actor, placeOf, user, whole } from "./support.js";
 export const MAP: Address = user(32);
 const KEYS = keysOf(u32, 1 ^ 2 ^ MAP);
 
-/** Keys by the three highest bits of their hashes: bucket 2b and 2b + 1 of eight, b of four, b >> 1 of two. */
-const OCTANTS: readonly number[][] = Array.from({ length: 8 }, () => []);
-for (let key = 1; OCTANTS.some((keys) => keys.length < 4); key++) OCTANTS[KEYS.parse(key) >>> 29]?.push(key);
+/** A key in a bucket of a table of 2^bits. */
+export function keyIn(bits: number, bucket: number, nth = 0): number {
+  let left = nth;
+  for (let key = 1; ; key++) if (hashOf(key) >>> (32 - bits) === bucket && left-- === 0) return key;
+}
+const hashOf = (key: number): number => KEYS.parse(key);
 
-/** A key whose hash begins with these three bits. */
-export const keyIn = (octant: number, nth = 0): number => OCTANTS[octant]?.[nth] as number;
-export const hashOf = (key: number): number => KEYS.parse(key);
-
-// Four keys of bucket 1 of four, and one of each other.
-export const [A, B, C, D] = [keyIn(2), keyIn(3), keyIn(2, 1), keyIn(3, 1)] as const;
-export const [E, F, G] = [keyIn(0), keyIn(4), keyIn(6)] as const;
+/** In bucket 1 of four; of eight A and C in 2, B and D in 3. */
+export const [A, B, C, D] = [keyIn(3, 2), keyIn(3, 3), keyIn(3, 2, 1), keyIn(3, 3, 1)] as const;
+/** In the other buckets of four. */
+export const [E, F, G] = [keyIn(3, 0), keyIn(3, 4), keyIn(3, 6)] as const;
+/** In bucket 17 of 32, which a writer that moves 16 buckets does not come by (`moveAll`); of 64 P in 34, Q in 35. */
+export const [P, Q] = [keyIn(6, 34), keyIn(6, 35)] as const;
 
 /** The map, opened without the directory. */
 export function mapOf(a: Actor): SharedMap<number, number>;
@@ -61,22 +63,40 @@ export function beginMove(a: Actor, bits: number): void {
   inSection(a, () => tablesOf(a).resize(bits));
 }
 
-/** The word of a key's bucket in the table at ROOT. */
-function bucketOf({ memory }: Actor, key: number): Address {
-  const table = memory.load(MAP) as Address;
-  const index = hashOf(key) >>> (32 - memory.read(field(table, TableWord.BITS)));
-  return field(memory.read(field(table, TableWord.SEGMENTS)) as Address, index);
-}
-
-/** Move the bucket of a key, and no other: the library does so too, but marks it only where it moves some more. */
-export function moveBucket(a: Actor, key: number): void {
+/** Move the bucket of a hash, and no other: the library does so too, but marks it only where it moves some more. Nothing, when no table is moved. */
+export function moveHash(a: Actor, hash: number): void {
   const { memory } = a;
   const tables = tablesOf(a);
   inSection(a, () => {
-    const at = bucketOf(a, key);
+    const table = tables.current;
+    if (tables.nextOf(table) === undefined) return;
+    const at = table.wordOf(hash);
     for (let word = memory.load(at); markOf(word) === Mark.NONE; word = memory.load(at)) memory.compareExchange(at, word, marked(Mark.MOVING, word));
-    tables.locate(hashOf(key));
+    tables.locate(hash);
   });
+}
+
+export const moveBucket = (a: Actor, key: number): void => moveHash(a, hashOf(key));
+
+/** In setup: a table of 2^bits in place of what there is. */
+export function resized(a: Actor, bits: number): void {
+  beginMove(a, bits);
+  const tables = tablesOf(a);
+  inSection(a, () => {
+    while (tables.current.bits !== bits) tables.help();
+  });
+}
+
+/** In setup: all entries move to a table of 2^to, and all have but those in the buckets of some keys. */
+export function nearlyMoved(a: Actor, to: number, keys: readonly number[]): void {
+  const tables = tablesOf(a);
+  let shift = 0;
+  inSection(a, () => {
+    shift = tables.current.shift;
+    tables.resize(to);
+  });
+  const left = keys.map((key) => hashOf(key) >>> shift);
+  for (let bucket = 0; bucket < 2 ** (32 - shift); bucket++) if (!left.includes(bucket)) moveHash(a, bucket << shift);
 }
 
 /** Move what is left, and let ROOT say so. */

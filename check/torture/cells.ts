@@ -143,10 +143,11 @@ class Worker {
   /** Some ms in a section; what `get` gave stays what it is. */
   #section(): void {
     const t = this.#t;
+    const { board } = this.#cells; // opened before the section
     t.domain.read(() => {
       const cookie = t.checkedCookie();
       const ends = performance.now() + t.random.below(5);
-      do this.#judge(this.#cells.board.getCopy());
+      do this.#judge(board.getCopy());
       while (performance.now() < ends);
       cookie.notYet();
     });

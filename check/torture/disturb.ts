@@ -30,10 +30,12 @@ const NODE_WORKS = 12;
 const PHASE_SECTIONS = 3000;
 /** Transfers of objects (slot.ts: INTENT, REFILL_MASK), of which one is delayed in its midst, where its thread may be killed. */
 const TRANSFERS = 6;
+/** Updates of a structure, of which one is delayed in its midst. */
+const CALLS = 6;
 /** Publications without a lock (publication.ts), of which one is delayed in its midst, or right after. */
 const PUBLICATIONS = 20;
 /** Loads, of which one is followed by a delay among the plain reads of what it has found. */
-const FINDS = 5000;
+const FINDS = 1000;
 
 const sleeper = new Int32Array(new SharedArrayBuffer(4));
 
@@ -44,8 +46,11 @@ function pause(random: Random): void {
   else for (const ends = performance.now() + random.from(5, 60) / 1000; performance.now() < ends; );
 }
 
-/** @param layoutIfKnown gives the arena's layout, once it is known */
-export function injectDelays(random: Random, layoutIfKnown: () => Layout | undefined): void {
+/**
+ * @param layoutIfKnown gives the arena's layout, once it is known
+ * @returns to be called when a call of a structure begins: it may be delayed in its midst
+ */
+export function injectDelays(random: Random, layoutIfKnown: () => Layout | undefined): () => void {
   let fuse = random.below(2 * ACCESSES);
   const burn = (): void => {
     if (fuse-- > 0) return;
@@ -174,6 +179,9 @@ export function injectDelays(random: Random, layoutIfKnown: () => Layout | undef
   EventCount.prototype.announceSleep = function () {
     soon();
     return announceSleep.call(this);
+  };
+  return () => {
+    if (random.below(CALLS) === 0) fuse = random.below(random.pick([4, 16, 64]));
   };
 }
 

@@ -112,27 +112,28 @@ class Worker {
   #walk(): Shown {
     const t = this.#t;
     t.begin("entries()");
-    this.#shown = t.oneIn(10) ? t.domain.read(() => this.#inSection(t.oneIn(40) ? t.random.below(100) : 0)) : this.#entries();
+    const list = this.#list; // opened before the section
+    this.#shown = t.oneIn(10) ? t.domain.read(() => this.#inSection(list, t.oneIn(40) ? t.random.below(100) : 0)) : this.#entries(list);
     return this.#shown;
   }
 
   /** A walk in a section that lasts so many ms. */
-  #inSection(milliseconds: number): Shown {
+  #inSection(list: List, milliseconds: number): Shown {
     const t = this.#t;
     if (milliseconds > 4) t.self.step(Step.LONG_SECTION);
     const cookie = t.checkedCookie();
     let shown: Shown;
     const ends = performance.now() + milliseconds;
-    do shown = this.#entries();
+    do shown = this.#entries(list);
     while (performance.now() < ends);
     cookie.notYet();
     t.self.step(Step.TURN);
     return shown;
   }
 
-  #entries(): Shown {
+  #entries(list: List): Shown {
     const last = this.#last;
-    const shown = walk(this.#list, this.#fail, this.#seen);
+    const shown = walk(list, this.#fail, this.#seen);
     for (const { item } of this.#gone) if (shown.comers.has(item)) this.#t.fail("twice", `item ${item} was shown after it had been removed`);
     const isThere = last !== 0 && (this.#items.state(last) & (ItemState.TAKING | ItemState.OUT)) === 0;
     if (isThere && !shown.comers.has(last)) this.#t.fail("missing", `item ${last} was in the list all the while, and was not shown`);

@@ -90,9 +90,12 @@ class Bench {
   /** What is in a structure, nobody taking from it. */
   nodesIn(which: number): Address[] {
     const nodes: Address[] = [];
+    const see = (node: Address): void => {
+      if (nodes.push(node) > this.items.count) throw new Error(`the structure ${which} goes round`);
+    };
     const stack = this.stacks[which - QUEUES];
-    if (stack === undefined) this.queues[which]?.forEach((node) => void nodes.push(node));
-    else stack.forEach(stack.popAllBlocking(), (node) => void nodes.push(node));
+    if (stack === undefined) this.queues[which]?.forEach(see);
+    else stack.forEach(stack.popAllBlocking(), see);
     return nodes;
   }
 }

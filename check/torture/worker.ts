@@ -32,7 +32,7 @@ const CALLBACKS_LATE = 10_000;
 const { job } = workerData as Orders<TortureJob>;
 let layout: Layout | undefined;
 // Before anything of the library has run, so that its code is compiled with them. Some threads run it as it is.
-if (job.life % 4 !== 0) injectDelays(new Random(job.seed, -job.life), () => layout);
+const delaySoon = job.life % 4 === 0 ? () => {} : injectDelays(new Random(job.seed, -job.life), () => layout);
 if (job.busted) bustGracePeriods();
 const death = job.appointment === undefined ? undefined : new Death(job.appointment, job.deaths, job.seat, job.life);
 process.removeAllListeners("warning"); // of sections left open over a turn, on purpose
@@ -76,6 +76,7 @@ const works: Readonly<Record<Structure, (thread: Thread) => Work>> = {
 const work = works[job.structure](thread);
 
 function update(): void {
+  delaySoon();
   if (death === undefined) work.update();
   else death.during(() => work.update());
 }

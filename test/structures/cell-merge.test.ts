@@ -38,7 +38,7 @@ test("lists: what comes where", () => {
     ["ABC", "", "ABXC", "X"], // an insertion stays, though all about it is gone
     ["ABCD", "AXBCD", "AEFD", "AXEFD"], // before the run that was replaced
     ["ABCD", "ABCXD", "AEFD", "AEFXD"], // after it
-    ["ABCD", "AXCD", "AXD", "AXD"], // the same in the place of overlapping runs
+    ["ABCD", "AXYD", "AXYD", "AXYD"],
     ["ABCD", "AXCD", "ABYD", "AXYD"],
     ["ABC", "AC", "AXC", "AXC"], // removed by one, replaced by the other
     ["", "AB", "AC", "ACB"],
@@ -52,6 +52,13 @@ test("lists: both replace the same by different things", () => {
   assert.deepEqual(conflict?.path, [2]);
   assert.deepEqual([conflict?.base, conflict?.mine, conflict?.theirs], [list("BC"), list("XY"), list("Z")]);
   assert.equal(conflict?.code, "ERR_MERGE_CONFLICT");
+  // The same elements, in the place of other runs.
+  for (const [mine, theirs] of [
+    ["CEC", "C"],
+    ["C", "CEC"],
+    ["CA", "C"],
+  ] as const)
+    assert.ok(conflictIn(() => mergeLists(list("AEA"), list(mine), list(theirs))));
 });
 
 /** Longest common subsequence, by the table. */
@@ -128,7 +135,11 @@ test("lists: nothing comes from nowhere, and nothing that both kept goes", () =>
       const merged: string[] = [];
       const conflict = conflictIn(() => merged.push(...mergeLists(base, mine, theirs)));
       if (conflict !== undefined) {
-        assert.ok((conflict.mine as unknown[]).length > 0 && (conflict.theirs as unknown[]).length > 0 && !same(conflict.mine, conflict.theirs));
+        assert.ok((conflict.mine as unknown[]).length > 0 && (conflict.theirs as unknown[]).length > 0);
+        assert.ok(
+          conflictIn(() => mergeLists(base, theirs, mine)),
+          "a conflict, whoever is called mine",
+        );
         return;
       }
       assert.ok(merged.every((item) => base.includes(item) || mine.includes(item) || theirs.includes(item)));

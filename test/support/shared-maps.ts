@@ -34,11 +34,16 @@ export function openSharedMap<K, T, V = T>(domain: Domain, schema: MapSchema<K, 
   return new SharedMap<K, T, V>(placeOf(domain, schema, name), schema, now);
 }
 
+const seedIn = ({ domain: { arena }, header }: Place): number => arena.memory.read(Header.ID) ^ arena.memory.read(field(Header.ID, 1)) ^ header;
+
+/** What a map's hashes are keyed with. */
+export const seedOfMap = <K, T, V>(domain: Domain, schema: MapSchema<K, T, V>, name = "map"): number => seedIn(placeOf(domain, schema, name));
+
 /** A map's tables, for what its own operations do in the middle of others. */
 export function tablesOf<K, T, V>(domain: Domain, schema: MapSchema<K, T, V>, name = "map"): Tables {
   const place = placeOf(domain, schema, name);
   const { memory, heap } = domain.arena;
-  const keys = keysOf(schema.key, memory.read(Header.ID) ^ memory.read(field(Header.ID, 1)) ^ place.header);
+  const keys = keysOf(schema.key, seedIn(place));
   const format = { valueWords: schema.value.words ?? 1, expires: schema.ttl !== undefined, used: schema.maxEntries !== undefined };
   const buckets = new Buckets(memory, keys, format) as Buckets<unknown>;
   return new Tables(place, new Publication(heap, place.tag, domain.index), buckets);

@@ -115,15 +115,17 @@ function listsAt(base: readonly unknown[], mine: readonly unknown[], theirs: rea
   return merged;
 }
 
-/** My edits, without what theirs put in the place of the same elements too. @throws MergeConflict where they put something else there */
+/** My edits, without what theirs put in the place of the same elements too. @throws MergeConflict where they put something else there, or more or less is gone */
 function withoutSaidTwice(base: readonly unknown[], myEdits: readonly Edit[], theirEdits: readonly Edit[], path: Path): Edit[] {
   const mine = [...myEdits];
   for (let m = 0, t = 0; m < mine.length && t < theirEdits.length; ) {
-    const my = mine[m] as Edit;
+    const my = myEdits[m] as Edit;
     const their = theirEdits[t] as Edit;
     const start = Math.max(my.start, their.start);
     if (start < Math.min(my.end, their.end) && my.items.length > 0 && their.items.length > 0) {
-      if (!same(my.items, their.items)) throw new MergeConflict([...path, start], base.slice(my.start, my.end), my.items, their.items);
+      // The same things in the place of other runs are not the same change: what of mine stands for what of theirs could not be told.
+      if (my.start !== their.start || my.end !== their.end || !same(my.items, their.items))
+        throw new MergeConflict([...path, start], base.slice(my.start, my.end), my.items, their.items);
       mine[m] = { ...my, items: [] };
     }
     if (my.end < their.end) m++;

@@ -80,7 +80,8 @@ export class WordKeys implements Keys<number> {
 
   /** @throws KeyError (ERR_KEY) */
   check(key: unknown): void {
-    const word = (key as number) | 0;
+    if (typeof key !== "number") this.#refuse(key); // of a bigint `|` would throw its own
+    const word = key | 0;
     if ((this.#isSigned ? word : word >>> 0) !== key || word > this.most) this.#refuse(key);
   }
 
@@ -121,7 +122,7 @@ abstract class ByteKeys<K> implements Keys<K> {
   }
 
   parseBytes(bytes: Uint8Array, start: number, end: number): number {
-    if (!(bytes instanceof Uint8Array) || !(start >= 0 && start <= end && end <= bytes.length))
+    if (!(bytes instanceof Uint8Array) || !(start >= 0 && start <= end && end <= bytes.length) || (start | 0) !== start || (end | 0) !== end)
       throw new KeyError("ERR_KEY", `a key's bytes are a Uint8Array and a range in it; got ${show(bytes)}, ${show(start)} to ${show(end)}.`);
     const length = end - start;
     this.checkLength(length);

@@ -6,13 +6,12 @@
  */
 
 import { type Address, NULL } from "../../memory/address.js";
-import type { Heap } from "../../memory/heap.js";
+import { type Heap, KMALLOC_BYTES } from "../../memory/heap.js";
 import type { Publication } from "../../memory/publication.js";
 import type { Domain } from "../../rcu/domain.js";
 
-/** Bytes by which a larger block is looked for where the smaller ones are used up, and up to where. */
-const STEP = 16;
-const MOST_LARGER = 1024;
+/** The sizes that are tried where those below are used up, in bytes. */
+const LARGER: readonly number[] = KMALLOC_BYTES.filter((bytes) => bytes <= 1024);
 
 /** One thread's memory for one map. */
 export class Stock {
@@ -49,7 +48,8 @@ export class Stock {
 
   #get(bytes: number): Address {
     let block = this.#publication.take(bytes);
-    for (let size = bytes + STEP; this.givesBack && block === NULL && size <= MOST_LARGER; size += STEP) block = this.#publication.take(size);
+    if (block !== NULL || !this.givesBack) return block;
+    for (const size of LARGER) if (size > bytes && block === NULL) block = this.#publication.take(size);
     return block;
   }
 

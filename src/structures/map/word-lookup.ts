@@ -42,6 +42,7 @@ export class WordLookup {
 
   /** As SharedMap.get. */
   get(key: number): number | undefined {
+    if (typeof key !== "number") this.#keys.check(key);
     const head = key | 0;
     if (head !== key || head < 0 || head > this.#most) this.#keys.check(key);
     const memory = this.#memory;

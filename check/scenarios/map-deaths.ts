@@ -1,0 +1,206 @@
+/** shared.map, whose writers, movers and clearers are killed between any two accesses: what they did took place or did not, and nothing is lost. */
+
+import assert from "node:assert/strict";
+import { utf8 } from "../../src/values/utf8.js";
+import type { Scenario } from "../scenario.js";
+import { kill, mortal, reap } from "./death.js";
+import { A, B, beginMove, E, formatEntries, mapOf, moveAll, moveBucket, nearlyMoved, P, Q, resized, verifyMap, warm } from "./shared-map.js";
+import { type Actor, type ArenaScenario, inArena } from "./support.js";
+
+type Entry = readonly [key: number, value: number];
+
+const formatWith =
+  (...entries: Entry[]) =>
+  (...actors: Actor[]): void =>
+    formatEntries(actors, entries);
+
+const BOTH: readonly Entry[] = [
+  [P, 1],
+  [Q, 2],
+];
+
+/** The bucket of P and Q is left, which becomes two. */
+const splitting = (...actors: Actor[]): void => {
+  formatEntries(actors, BOTH);
+  resized(actors[0] as Actor, 5);
+  nearlyMoved(actors[0] as Actor, 6, [P]);
+};
+
+/** Nothing is left. */
+const nearlyGrown = (...actors: Actor[]): void => {
+  formatEntries(actors, [[A, 1]]);
+  nearlyMoved(actors[0] as Actor, 3, []);
+};
+
+interface Death {
+  readonly name: string;
+  readonly setup: ArenaScenario["setup"];
+  readonly life: (victim: Actor) => void;
+  /** What another does after it has reaped the victim, or before. */
+  readonly afterwards?: (a: Actor) => void;
+  readonly meanwhile?: (a: Actor) => void;
+  /** What may be there in the end. */
+  readonly outcomes: readonly (readonly Entry[])[];
+}
+
+const DEATHS: readonly Death[] = [
+  {
+    name: "set of a new key",
+    setup: formatWith([A, 1]),
+    life: (a) => mapOf(a).set(B, 2),
+    outcomes: [
+      [[A, 1]],
+      [
+        [A, 1],
+        [B, 2],
+      ],
+    ],
+  },
+  { name: "set of an old key", setup: formatWith([A, 1]), life: (a) => mapOf(a).set(A, 2), outcomes: [[[A, 1]], [[A, 2]]] },
+  {
+    name: "delete",
+    setup: formatWith([A, 1], [B, 2]),
+    life: (a) => mapOf(a).delete(A),
+    outcomes: [
+      [
+        [A, 1],
+        [B, 2],
+      ],
+      [[B, 2]],
+    ],
+  },
+  {
+    name: "set, and another writes then",
+    setup: formatWith([A, 1]),
+    life: (a) => mapOf(a).set(B, 2),
+    afterwards: (a) => void mapOf(a).set(A, 3),
+    outcomes: [
+      [[A, 3]],
+      [
+        [A, 3],
+        [B, 2],
+      ],
+    ],
+  },
+  {
+    name: "set, while another unlinks its block",
+    setup: formatWith([A, 1]),
+    life: (a) => mapOf(a).set(B, 2),
+    meanwhile: (a) => void mapOf(a).set(A, 3),
+    outcomes: [
+      [[A, 3]],
+      [
+        [A, 3],
+        [B, 2],
+      ],
+    ],
+  },
+  {
+    name: "set, while another deletes what it sets",
+    setup: formatWith([A, 1]),
+    life: (a) => mapOf(a).set(A, 2),
+    meanwhile: (a) => void mapOf(a).delete(A),
+    outcomes: [[], [[A, 2]]],
+  },
+  { name: "moving a bucket", setup: splitting, life: (a) => moveBucket(a, P), outcomes: [BOTH] },
+  { name: "moving a bucket, while another moves it", setup: splitting, life: (a) => moveBucket(a, P), meanwhile: (a) => moveBucket(a, P), outcomes: [BOTH] },
+  { name: "ending a growth", setup: nearlyGrown, life: moveAll, afterwards: (a) => void mapOf(a).set(A, 3), outcomes: [[[A, 3]]] },
+  {
+    name: "beginning a growth",
+    setup: formatWith([A, 1]),
+    life: (a) => beginMove(a, 3),
+    outcomes: [[[A, 1]]],
+  },
+  {
+    name: "clear",
+    setup: formatWith([A, 1], [E, 5]),
+    life: (a) => mapOf(a).clear(),
+    outcomes: [
+      [
+        [A, 1],
+        [E, 5],
+      ],
+      [],
+    ],
+  },
+  {
+    name: "clear, and another writes then",
+    setup: formatWith([A, 1]),
+    life: (a) => mapOf(a).clear(),
+    afterwards: (a) => void mapOf(a).set(B, 2),
+    outcomes: [
+      [
+        [A, 1],
+        [B, 2],
+      ],
+      [[B, 2]],
+    ],
+  },
+  {
+    name: "clear, while another reads",
+    setup: formatWith([A, 1]),
+    life: (a) => mapOf(a).clear(),
+    meanwhile: (a) => {
+      const seen = mapOf(a).get(A);
+      assert.ok(seen === 1 || seen === undefined);
+    },
+    outcomes: [[[A, 1]], []],
+  },
+  {
+    name: "a look at all that it holds",
+    setup: formatWith([A, 1]),
+    life: (a) => mapOf(a).check(),
+    afterwards: (a) => void mapOf(a).set(A, 2),
+    outcomes: [[[A, 2]]],
+  },
+];
+
+const isOneOf = (entries: readonly Entry[], outcomes: readonly (readonly Entry[])[]): boolean => {
+  const text = (some: readonly Entry[]): string => JSON.stringify([...some].sort(([x], [y]) => x - y));
+  return outcomes.some((outcome) => text(outcome) === text(entries));
+};
+
+export const mapDeaths: readonly Scenario[] = [
+  ...DEATHS.map(({ name, setup, life, afterwards, meanwhile, outcomes }) =>
+    inArena({
+      name: `map: killed in ${name}`,
+      ...(setup && { setup }),
+      threads: [
+        (a) => mortal(a, life),
+        (a) => {
+          meanwhile?.(a);
+          kill(a, 0);
+          reap(a, 0);
+          afterwards?.(a);
+        },
+      ],
+      verify: (a) => {
+        const map = mapOf(a);
+        assert.deepEqual(map.check(), []);
+        assert.ok(isOneOf([...map], outcomes), JSON.stringify([...map]));
+        verifyMap(a, map, [...map]);
+      },
+    }),
+  ),
+  inArena({
+    name: "map: killed in replacing a value's block, while another replaces it",
+    setup: (...actors) => {
+      mapOf(actors[0] as Actor, utf8).set(A, "old");
+      warm(actors);
+    },
+    threads: [
+      (a) => mortal(a, (victim) => mapOf(victim, utf8).set(A, "one")),
+      (a) => {
+        mapOf(a, utf8).set(A, "two");
+        kill(a, 0);
+        reap(a, 0);
+      },
+    ],
+    verify: (a) => {
+      const map = mapOf(a, utf8);
+      const value = map.get(A) as string;
+      assert.ok(value === "one" || value === "two", value);
+      verifyMap(a, map, [[A, value]]);
+    },
+  }),
+];

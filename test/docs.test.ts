@@ -177,7 +177,9 @@ test("the code of docs/structures.md runs", () => {
 });
 
 test("the tables that docs/structures.md waits for are the bench's", () => {
-  const titles = [...readFileSync("docs/structures.md", "utf8").matchAll(/<!-- table: (.*?)(?:: shared\.map against the others)? -->/g)].map(([, title]) => title);
+  const titles = [...readFileSync("docs/structures.md", "utf8").matchAll(/<!-- table: (.*?)(?:: shared\.map against the others)? -->/g)].map(
+    ([, title]) => title,
+  );
   const bench = readdirSync("bench/structures")
     .filter((file) => file.endsWith(".ts"))
     .map((file) => readFileSync(`bench/structures/${file}`, "utf8"))

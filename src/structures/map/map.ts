@@ -19,6 +19,7 @@
  */
 
 import { type Address, field, NULL } from "../../memory/address.js";
+import { QuiesceError } from "../../memory/errors.js";
 import type { Heap } from "../../memory/heap.js";
 import { Header } from "../../memory/layout.js";
 import type { Memory } from "../../memory/memory.js";
@@ -45,8 +46,8 @@ const MOST_LOAD = 0.75;
 const LEAST_LOAD = 0.3;
 /** Updates that change the number of entries between two looks at it. */
 const UPDATES_A_LOOK = 16;
-/** Entries that this thread keeps decoded at most. */
-const MOST_DECODED = 1 << 20;
+/** Values that a thread keeps decoded at most, unless it says otherwise. */
+const MOST_DECODED = 1 << 18;
 /** A snapshot that holds nobody up is tried so often. */
 const SNAPSHOT_TRIES = 3;
 
@@ -119,7 +120,7 @@ export class SharedMap<K, T, V = T> {
     const isWordMap = this.#keys instanceof WordKeys && keysOf(schema.value, 0) instanceof WordKeys;
     if (isWordMap && !this.#hasLimits)
       this.#wordLookup = new WordLookup(memory, this.#reader, this.#tables, this.#keys as unknown as WordKeys, schema.value.name === "i32");
-    this.#decoded = this.#isPlain || !schema.value.canFreeze ? undefined : new Decoded(MOST_DECODED);
+    this.#decoded = this.#isPlain || !schema.value.canFreeze || schema.decoded === 0 ? undefined : new Decoded(schema.decoded ?? MOST_DECODED);
   }
 
   // Reading --------------------------------------------------------------------------------------------
@@ -441,7 +442,7 @@ export class SharedMap<K, T, V = T> {
   clear(): void {
     this.#domain.beforeUpdate(`${this.#name}.clear()`);
     this.#underLock(() => {
-      const table = this.#tables.hold();
+      const table = this.#heap.withReserve(() => this.#tables.hold());
       try {
         this.#clearHeld(table);
       } catch (error) {
@@ -620,6 +621,9 @@ export class SharedMap<K, T, V = T> {
       const result = this.#inSection(fn);
       failed = false;
       return result;
+    } catch (error) {
+      failed = !(error instanceof QuiesceError); // our own refusals come before anything is held, or let go of it
+      throw error;
     } finally {
       lock.unlock(failed);
     }
@@ -628,7 +632,7 @@ export class SharedMap<K, T, V = T> {
   /** After a thread died with the lock: let go of what it held, retire what nobody can reach, count anew. May be repeated. */
   readonly #mend = (): void => {
     const tables = this.#tables;
-    const table = this.#inSection(() => tables.hold());
+    const table = this.#inSection(() => this.#heap.withReserve(() => tables.hold()));
     try {
       this.#domain.synchronizeSync(); // updates that were under way when all was held are over
       this.#inSection(() => {

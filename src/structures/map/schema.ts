@@ -12,6 +12,8 @@ export interface MapSchema<K, T, V = T> {
   readonly ttl?: number;
   /** Most entries: when there would be more, one that was not read of late goes (CLOCK). */
   readonly maxEntries?: number;
+  /** Values that this thread keeps decoded at most, for as long as their entries are the same; default 262,144. Each thread may say otherwise. */
+  readonly decoded?: number;
 }
 
 /** Longest time to live, in ms. */
@@ -30,7 +32,8 @@ export function checkMapSchema<K, T, V>(schema: MapSchema<K, T, V>): void {
   if (schema.key.name === "json")
     throw new QuiesceError("ERR_SCHEMA", "json is no codec for keys: equal objects may be written in more than one way. Use utf8, bytes or a struct.");
   checkTtl(schema.ttl);
-  const { maxEntries } = schema;
+  const { maxEntries, decoded } = schema;
+  if (decoded !== undefined && !(Number.isInteger(decoded) && decoded >= 0)) throw new InvalidSizeError("decoded", decoded, "a whole number, not negative");
   if (maxEntries !== undefined && !(Number.isInteger(maxEntries) && maxEntries > 0))
     throw new InvalidSizeError("maxEntries", maxEntries, "a whole number above 0");
 }

@@ -1,4 +1,5 @@
-// Feature flags: a cell that every request of every worker reads, a map of exceptions for single users, and watches that tell. Run: node examples/feature-flags.mjs
+// Feature flags: a cell that every request of every worker reads, a map of exceptions for single users, and watches that tell.
+// Run: node examples/feature-flags.mjs
 import { once } from "node:events";
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
 import { jsonOf, mergeObjects, Shared, utf8 } from "quiesce";

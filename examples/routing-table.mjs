@@ -1,10 +1,10 @@
-// A routing table that is changed while requests come in: several workers behind one port look the path of each request up in one shared.map, and the main thread changes routes all
-// the while. No request fails, and none sees half a route. Run: node examples/routing-table.mjs
+// A routing table that is changed while requests come in: several workers behind one port look the path of each request up in one shared.map, and the main
+// thread changes routes all the while. No request fails, and none sees half a route. Run: node examples/routing-table.mjs
 //
-//   load (a thread of its own) ==keep-alive==> front door (main thread) --connections in turn--> 3 workers, each with a port of its own --> routes, in shared memory
+//   load (a thread of its own) ==keep-alive==> front door (main thread) --connections in turn--> 3 workers, each with its port --> routes, in shared memory
 //
-// Why a front door: a socket cannot be handed to a worker thread, and threads that listen on one port (`reusePort`) need Node 22.12 or 23.1 and a system that shares the connections out: not
-// macOS, not Windows. A door in the main thread works everywhere; it passes bytes on, and knows nothing of routes.
+// Why a front door: a socket cannot be handed to a worker thread, and threads that listen on one port (`reusePort`) need Node 22.12 or 23.1 and a system that
+// shares the connections out: not macOS, not Windows. A door in the main thread works everywhere; it passes bytes on, and knows nothing of routes.
 import { once } from "node:events";
 import { Agent, get } from "node:http";
 import { connect, createServer } from "node:net";
@@ -141,8 +141,10 @@ async function main() {
   door.close();
   await Promise.all(ended);
 
-  console.log(`${requests} requests over ${CONNECTIONS} connections: ${Math.round(requests / (MS / 1000))}/s; meanwhile ${Math.round((updates + added) / seconds)} updates/s`);
-  console.log("every worker answered:", each.every((count) => count > 0), "- all were answered:", each.reduce((sum, count) => sum + count, 0) === requests);
+  const rate = (count, seconds) => `${Math.round(count / seconds)}`;
+  console.log(`${requests} requests over ${CONNECTIONS} connections: ${rate(requests, MS / 1000)}/s; meanwhile ${rate(updates + added, seconds)} updates/s`);
+  const answers = each.reduce((sum, count) => sum + count, 0);
+  console.log(`every worker answered: ${each.every((count) => count > 0)} - all were answered: ${answers === requests}`);
   console.log("requests that failed:", failed, "- that saw half a route:", halves, "- that saw an older route than one before:", older);
   console.log("changed routes were seen:", newer > 0, "- routes now:", routes.size === ROUTES + added ? "as many as were put in" : routes.size);
   console.log("violated invariants:", shared.check().length);

@@ -164,6 +164,15 @@ test("every call of the map, the cell and the list", () => {
       "docs/api.md lacks these of a structure",
     );
   }
+  const schema = readFileSync("src/structures/map/schema.ts", "utf8");
+  const options = [...schema.matchAll(/^ {2}readonly (\w+)\??:/gm)].map(([, name]) => name as string);
+  assert.ok(options.length >= 4);
+  for (const page of [rows[0]?.[1] ?? "", readFileSync("docs/structures.md", "utf8")])
+    assert.deepEqual(
+      options.filter((name) => !new RegExp(`\\b${name}\\b`).test(page)),
+      [],
+      "a page lacks these of a map's schema",
+    );
 });
 
 test("the code of docs/structures.md runs", () => {

@@ -1,6 +1,7 @@
 /** docs/api.md names whatever there is: each call, code, tracepoint and figure; and the pages name no file that there is not. */
 
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { Heap } from "../src/memory/heap.js";
@@ -9,7 +10,9 @@ import { AreaView } from "../src/memory/vmalloc/view.js";
 import { Domain } from "../src/rcu/domain.js";
 import { FLAVORS } from "../src/rcu/flavors/flavor.js";
 import { tracepoints } from "../src/rcu/tracepoints.js";
+import { Cell } from "../src/structures/cell/cell.js";
 import * as structuresDoor from "../src/structures/index.js";
+import { SharedMap } from "../src/structures/map/map.js";
 import { World } from "./support/world.js";
 
 const api = readFileSync("docs/api.md", "utf8");
@@ -144,6 +147,50 @@ test("every call and code of the lists", () => {
   mustHave(codes, "codes");
 });
 
+test("every call of the map, the cell and the list", () => {
+  const between = (from: string, to: string): string => api.slice(api.indexOf(from), api.indexOf(to));
+  const rows: [object, string][] = [
+    [SharedMap.prototype, between("### map", "### cell")],
+    [Cell.prototype, between("### cell", "### Lists")],
+    [structuresDoor.SharedList.prototype, between("`shared.list(name, codec)`", "## Values")],
+  ];
+  const internal = new Set(["constructor", "begin"]);
+  for (const [prototype, section] of rows) {
+    const calls = Object.getOwnPropertyNames(prototype).filter((name) => !internal.has(name));
+    assert.ok(calls.length > 5);
+    assert.deepEqual(
+      calls.filter((name) => !new RegExp(`\\b${name}\\b`).test(section)),
+      [],
+      "docs/api.md lacks these of a structure",
+    );
+  }
+});
+
+test("the code of docs/structures.md runs", () => {
+  const page = readFileSync("docs/structures.md", "utf8");
+  const code = [...page.matchAll(/```js\n([\s\S]*?)```/g)].map(([, block]) => block);
+  assert.ok(code.length >= 5);
+  code.push('console.log(routes.get("/shop").weight, servers.get().join(""), settings.get().theme, shared.check().length);\nshared.close();');
+  const { status, stdout, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", code.join("\n")], { encoding: "utf8", timeout: 30_000 });
+  assert.equal(status, 0, stderr);
+  assert.match(stdout, /\/shop 3\n\[ '\/cart' \]\n\[ 'build --fast', 'test' \]\n7\n11 aebd dark 0\n$/);
+});
+
+test("the tables that docs/structures.md waits for are the bench's", () => {
+  const titles = [...readFileSync("docs/structures.md", "utf8").matchAll(/<!-- table: (.*?)(?:: shared\.map against the others)? -->/g)].map(
+    ([, title]) => title,
+  );
+  const bench = readdirSync("bench/structures")
+    .filter((file) => file.endsWith(".ts"))
+    .map((file) => readFileSync(`bench/structures/${file}`, "utf8"))
+    .join("");
+  assert.ok(titles.length > 10);
+  assert.deepEqual(
+    titles.filter((title) => !bench.includes(`"${title}"`)),
+    [],
+  );
+});
+
 test("every code, tracepoint, flavor and figure", () => {
   const codes = readFileSync("src/rcu/errors.ts", "utf8").match(/ERR_\w+/g) ?? [];
   assert.ok(codes.length >= 10);
@@ -171,7 +218,7 @@ test("files that the pages name exist", () => {
     ["src", "test", "check", "bench", "docs", "examples"].some((room) =>
       readdirSync(room, { recursive: true, encoding: "utf8" }).some((path) => path.replaceAll("\\", "/").endsWith(`/${file}`) || path === file),
     );
-  for (const page of ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "docs/api.md", "docs/memory.md", "docs/sources.md"]) {
+  for (const page of ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "docs/api.md", "docs/memory.md", "docs/sources.md", "docs/structures.md"]) {
     const text = readFileSync(page, "utf8").replace(/```[a-z]*\n[\s\S]*?```/g, "");
     const named = [...text.matchAll(/[`(]((?:[\w.-]+\/)*[\w-]+\.(?:ts|mjs|md))\b/g)].map(([, file]) => file as string);
     assert.ok(named.length > 0, page);

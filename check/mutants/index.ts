@@ -8,6 +8,7 @@ import { gracePeriod } from "./grace-period.js";
 import { life } from "./life.js";
 import { limits } from "./limits.js";
 import { lists } from "./lists.js";
+import { map } from "./map.js";
 import type { Mutant } from "./mutant.js";
 import { queues } from "./queues.js";
 import { sheaves } from "./sheaves.js";
@@ -25,6 +26,7 @@ export const mutants: readonly Mutant[] = [
   life,
   structuresAndAllocators,
   lists,
+  map,
   sheaves,
   slub,
   vmalloc,

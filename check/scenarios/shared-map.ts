@@ -16,6 +16,8 @@ import { type Actor, placeOf, user, whole } from "./support.js";
 
 /** The header of a scenario's map: where placeOf puts it. */
 export const MAP: Address = user(32);
+/** Of its blocks, and of its tables. */
+export const [MAP_TAG, TABLE_TAG] = [-0x10000, -0x30000] as const;
 const KEYS = keysOf(u32, 1 ^ 2 ^ MAP);
 
 /** A key in a bucket of a table of 2^bits. */
@@ -129,15 +131,15 @@ export function warm(actors: readonly Actor[]): void {
   }
 }
 
-/** What the threads have at hand, by their heaps. */
-const hands = new WeakMap<object, Address[]>();
+/** What the threads have at hand, by their heaps; and the heaps' own way to take a block. */
+const hands = new WeakMap<object, { readonly hand: Address[]; readonly kmalloc: Actor["heap"]["kmalloc"] }>();
 
 /** Let a thread take the blocks that it has at hand. */
 function takeFromHand({ heap, memory, index }: Actor): void {
   if (hands.has(heap)) return;
   const hand = SIZES.map((_, i) => memory.read(field(handOf(index), i)) as Address);
-  hands.set(heap, hand);
   const kmalloc = heap.kmalloc.bind(heap);
+  hands.set(heap, { hand, kmalloc });
   heap.kmalloc = (bytes, tag = 0) => {
     const i = SIZES.findIndex((size) => bytes <= size);
     const block = tag === 0 || i < 0 ? 0 : (hand[i] as Address);
@@ -155,25 +157,29 @@ export function formatEntries(actors: readonly Actor[], entries: readonly (reado
   warm(actors);
 }
 
-/** See to it that a certain block is the only one of its size that this thread has at hand. Gives whether it could be had. */
-export function obtain(a: Actor, wanted: number, bytes: number): boolean {
-  const hand = hands.get(a.heap) as Address[];
-  const i = SIZES.indexOf(bytes);
-  for (let block = a.heap.kmalloc(bytes, -0x50000), tries = 0; tries < 64; block = a.heap.kmalloc(bytes, -0x50000), tries++) {
-    if (block !== wanted) continue;
-    a.memory.write(block, 0);
-    hand[i] = block;
-    return true;
-  }
-  return false;
+/** What others own has this tag. */
+const OTHERS_TAG = -0x50000;
+
+/** Blocks that are free, and no more at hand. */
+function take(a: Actor, bytes: number, most: number): Address[] {
+  const kmalloc = hands.get(a.heap)?.kmalloc ?? a.heap.kmalloc.bind(a.heap);
+  return Array.from({ length: most }, () => kmalloc(bytes, OTHERS_TAG));
 }
 
-/** Whoever retired gives it back as soon as may be, and it becomes somebody else's, who writes on it. */
-export function reuse(a: Actor, bytes: readonly number[] = SIZES): void {
+/** See to it that a certain block, which is free, is the only one of its size that this thread has at hand. Gives whether it could be had. */
+export function obtain(a: Actor, wanted: number, bytes: number): boolean {
+  if (!take(a, bytes, 8).includes(wanted as Address)) return false;
+  a.memory.write(wanted as Address, 0);
+  const { hand } = hands.get(a.heap) as { hand: Address[] };
+  hand[SIZES.indexOf(bytes)] = wanted as Address;
+  return true;
+}
+
+/** What was retired is given back as soon as may be, and becomes somebody else's, who writes on it. */
+export function reuse(a: Actor, sizes: readonly number[] = [16, 32]): void {
   a.domain.flushSync(1);
-  for (const size of bytes) {
-    const block = a.heap.kmalloc(size, -0x50000);
-    for (let word = 0; word < size / 4; word++) a.memory.write(field(block, word), 0x3fffffff);
+  for (const bytes of sizes) {
+    for (const block of take(a, bytes, 3)) a.memory.fill(block, bytes / 4, 0x3fffffff);
   }
 }
 

@@ -50,6 +50,26 @@ export class Departed {
     return this.#heap.memory.load(this.#reaping) !== 0;
   }
 
+  /**
+   * Once a grace period is over, and before anything that waited for it is given back: see to those who were found dead, for whom it did not wait any more. What they
+   * were in the middle of publishing is told by words that may have been retired (memory/publication.ts).
+   * @throws LockTimeoutError
+   */
+  drainDead(timeout?: number): void {
+    if (this.#anyDead) this.#heap.withArenaLock(() => this.#drainDead(), timeout);
+  }
+
+  get #anyDead(): boolean {
+    const { memory, layout } = this.#heap;
+    return slotsOfKind(memory, layout, SlotKind.DEAD).next().done === false;
+  }
+
+  /** With the arena lock. */
+  #drainDead(): void {
+    drainDead(this.#heap);
+    this.note();
+  }
+
   /** Some slot is DRAINED. */
   note(): void {
     this.#heap.memory.store(this.#reaping, 1);
@@ -91,8 +111,10 @@ export class Departed {
         memory.write(taken, 1);
       }
       // In parts, as long as others can wait for the lock: the rest at the next look.
-      if (periods.isOver(memory.read(cookie) as Cookie)) empty = releaseLimbo(this.#heap, slot, domain) && empty;
-      else {
+      if (periods.isOver(memory.read(cookie) as Cookie)) {
+        if (this.#anyDead) this.#drainDead();
+        empty = releaseLimbo(this.#heap, slot, domain) && empty;
+      } else {
         this.#waiting.set(domain, memory.read(cookie) as Cookie);
         empty = false;
       }

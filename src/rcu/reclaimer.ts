@@ -142,6 +142,7 @@ export class Reclaimer {
       const oldest = memory.read(this.#word(RecordWord.OLDEST));
       if (oldest === memory.read(this.#word(RecordWord.COLLECTING))) return;
       if (!this.#flavor.periods.isOver(memory.read(this.#limbo.cookie(oldest)) as Cookie)) return;
+      this.#family.departed.drainDead(timeout);
       this.#limbo.release(oldest, timeout);
       recordDuration(this.#site, performance.now() - (this.#started[oldest] as number));
       this.#waitingBytes -= this.#bytes[oldest] as number;

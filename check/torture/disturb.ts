@@ -37,7 +37,7 @@ const PUBLICATIONS = 20;
 /** Loads, of which one is followed by a delay among the plain reads of what it has found. */
 const FINDS = 1000;
 /** Calls of compareExchange, before one of which a delay comes: what it expects may have gone and come back meanwhile. */
-const EXCHANGES = 200;
+const EXCHANGES = 1000;
 
 const sleeper = new Int32Array(new SharedArrayBuffer(4));
 

@@ -113,7 +113,7 @@ export class Seats {
   #appointment(): Appointment | undefined {
     const random = this.#deaths;
     if (random === undefined || random.below(2) === 0) return undefined;
-    const updates = random.below(random.pick([30, 100, 300]));
+    const updates = random.below(random.pick([4, 16, 64]));
     if (random.below(2) === 0) return { updates, exchanges: 0, accesses: random.below(random.pick([10, 50, 250])) };
     return { updates, exchanges: random.from(1, 30), accesses: random.below(8) };
   }

@@ -59,6 +59,7 @@ export class Buckets<K> {
   #kept = 0;
   /** Where the new entry comes; -1 for none. */
   #freshAt = -1;
+  #isUsed = false;
 
   constructor(memory: Memory, keys: Keys<K>, { valueWords, expires, used }: EntryFormat) {
     this.#memory = memory;
@@ -207,9 +208,10 @@ export class Buckets<K> {
     for (let i = 0; i < count; i++) if (i !== but) this.keep(block, i);
   }
 
-  /** It gets an entry of the parsed key, whose value is still to be written; at the end. */
-  add(): void {
+  /** It gets an entry of the parsed key, whose value is still to be written; at the end. `isUsed`: as if it had been read. */
+  add(isUsed: boolean): void {
     this.#freshAt = this.#kept;
+    this.#isUsed = isUsed;
   }
 
   get entries(): number {
@@ -266,7 +268,7 @@ export class Buckets<K> {
         const keyAt = at + this.#entryWords;
         for (let word = 0; word < (bytes + 3) >>> 2; word++) memory.write((keyAt + word) as Address, words[word] as number);
       }
-      if (this.#kept < USED_BITS) used |= 1 << this.#kept;
+      if (this.#isUsed && this.#kept < USED_BITS) used |= 1 << this.#kept;
     }
     if (this.#hasUsed) memory.store(field(block, USED), used);
     return this.#freshAt < 0 ? (0 as Address) : (at as Address);

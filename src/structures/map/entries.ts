@@ -137,7 +137,7 @@ export class Entries {
       if (update.expected === undefined ? update.value === undefined && version === 0 : update.expected !== version) return "refused";
       buckets.begin();
       buckets.keepAll(block, old === NULL ? -1 : buckets.indexOf(block, old));
-      if (update.value !== undefined) buckets.add();
+      if (update.value !== undefined) buckets.add(old !== NULL); // one that is new has to be read before it counts as used
       const made = tables.stock.take(buckets.words() * 4);
       if (made === NULL) return "no memory";
       if (update.value !== undefined) this.version = nextVersion(tables.version);

@@ -1,11 +1,13 @@
 /** shared.map, whose writers, movers and clearers are killed between any two accesses: what they did took place or did not, and nothing is lost. */
 
 import assert from "node:assert/strict";
+import { field } from "../../src/memory/address.js";
+import { SlotWord, slotAddress } from "../../src/memory/slot.js";
 import { utf8 } from "../../src/values/utf8.js";
 import type { Scenario } from "../scenario.js";
 import { kill, mortal, reap } from "./death.js";
 import { A, B, beginMove, E, formatEntries, mapOf, moveAll, moveBucket, nearlyMoved, P, Q, resized, verifyMap, warm } from "./shared-map.js";
-import { type Actor, type ArenaScenario, inArena } from "./support.js";
+import { type Actor, type ArenaScenario, inArena, LAYOUT } from "./support.js";
 
 type Entry = readonly [key: number, value: number];
 
@@ -32,12 +34,16 @@ const nearlyGrown = (...actors: Actor[]): void => {
   nearlyMoved(actors[0] as Actor, 3, []);
 };
 
+/** Beside another who writes, victims die only while they publish: all other deaths are found without one. */
+const NOTE = field(slotAddress(LAYOUT, 0), SlotWord.NOTE);
+
 interface Death {
   readonly name: string;
   readonly setup: ArenaScenario["setup"];
   readonly life: (victim: Actor) => void;
   /** What another does after it has reaped the victim, or before. */
   readonly afterwards?: (a: Actor) => void;
+  readonly mortalAlways?: boolean;
   readonly meanwhile?: (a: Actor) => void;
   /** What may be there in the end. */
   readonly outcomes: readonly (readonly Entry[])[];
@@ -140,6 +146,7 @@ const DEATHS: readonly Death[] = [
     name: "clear, while another reads",
     setup: formatWith([A, 1]),
     life: (a) => mapOf(a).clear(),
+    mortalAlways: true,
     meanwhile: (a) => {
       const seen = mapOf(a).get(A);
       assert.ok(seen === 1 || seen === undefined);
@@ -161,12 +168,13 @@ const isOneOf = (entries: readonly Entry[], outcomes: readonly (readonly Entry[]
 };
 
 export const mapDeaths: readonly Scenario[] = [
-  ...DEATHS.map(({ name, setup, life, afterwards, meanwhile, outcomes }) =>
+  ...DEATHS.map(({ name, setup, life, afterwards, meanwhile, mortalAlways, outcomes }) =>
     inArena({
       name: `map: killed in ${name}`,
       ...(setup && { setup }),
+      slots: 3, // who looks in the end may have to count anew what the dead had
       threads: [
-        (a) => mortal(a, life),
+        (a) => mortal(a, life, meanwhile && !mortalAlways ? NOTE : undefined),
         (a) => {
           meanwhile?.(a);
           kill(a, 0);
@@ -189,7 +197,7 @@ export const mapDeaths: readonly Scenario[] = [
       warm(actors);
     },
     threads: [
-      (a) => mortal(a, (victim) => mapOf(victim, utf8).set(A, "one")),
+      (a) => mortal(a, (victim) => mapOf(victim, utf8).set(A, "one"), NOTE),
       (a) => {
         mapOf(a, utf8).set(A, "two");
         kill(a, 0);

@@ -3,10 +3,9 @@
 import assert from "node:assert/strict";
 import { field } from "../../src/memory/address.js";
 import { SlotWord, slotAddress } from "../../src/memory/slot.js";
-import { utf8 } from "../../src/values/utf8.js";
 import type { Scenario } from "../scenario.js";
 import { kill, mortal, reap } from "./death.js";
-import { A, B, beginMove, E, formatEntries, mapOf, moveAll, moveBucket, nearlyMoved, P, Q, resized, verifyMap, warm } from "./shared-map.js";
+import { A, B, beginMove, E, formatEntries, mapOf, moveAll, moveBucket, nearlyMoved, P, Q, resized, verifyMap } from "./shared-map.js";
 import { type Actor, type ArenaScenario, inArena, LAYOUT } from "./support.js";
 
 type Entry = readonly [key: number, value: number];
@@ -43,7 +42,8 @@ interface Death {
   readonly life: (victim: Actor) => void;
   /** What another does after it has reaped the victim, or before. */
   readonly afterwards?: (a: Actor) => void;
-  readonly mortalAlways?: boolean;
+  /** Somebody has to count anew what the dead had: who looks in the end, in a slot of its own. */
+  readonly isMended?: boolean;
   readonly meanwhile?: (a: Actor) => void;
   /** What may be there in the end. */
   readonly outcomes: readonly (readonly Entry[])[];
@@ -101,15 +101,7 @@ const DEATHS: readonly Death[] = [
       ],
     ],
   },
-  {
-    name: "set, while another deletes what it sets",
-    setup: formatWith([A, 1]),
-    life: (a) => mapOf(a).set(A, 2),
-    meanwhile: (a) => void mapOf(a).delete(A),
-    outcomes: [[], [[A, 2]]],
-  },
   { name: "moving a bucket", setup: splitting, life: (a) => moveBucket(a, P), outcomes: [BOTH] },
-  { name: "moving a bucket, while another moves it", setup: splitting, life: (a) => moveBucket(a, P), meanwhile: (a) => moveBucket(a, P), outcomes: [BOTH] },
   { name: "ending a growth", setup: nearlyGrown, life: moveAll, afterwards: (a) => void mapOf(a).set(A, 3), outcomes: [[[A, 3]]] },
   {
     name: "beginning a growth",
@@ -129,37 +121,6 @@ const DEATHS: readonly Death[] = [
       [],
     ],
   },
-  {
-    name: "clear, and another writes then",
-    setup: formatWith([A, 1]),
-    life: (a) => mapOf(a).clear(),
-    afterwards: (a) => void mapOf(a).set(B, 2),
-    outcomes: [
-      [
-        [A, 1],
-        [B, 2],
-      ],
-      [[B, 2]],
-    ],
-  },
-  {
-    name: "clear, while another reads",
-    setup: formatWith([A, 1]),
-    life: (a) => mapOf(a).clear(),
-    mortalAlways: true,
-    meanwhile: (a) => {
-      const seen = mapOf(a).get(A);
-      assert.ok(seen === 1 || seen === undefined);
-    },
-    outcomes: [[[A, 1]], []],
-  },
-  {
-    name: "a look at all that it holds",
-    setup: formatWith([A, 1]),
-    life: (a) => mapOf(a).check(),
-    afterwards: (a) => void mapOf(a).set(A, 2),
-    outcomes: [[[A, 2]]],
-  },
 ];
 
 const isOneOf = (entries: readonly Entry[], outcomes: readonly (readonly Entry[])[]): boolean => {
@@ -168,13 +129,13 @@ const isOneOf = (entries: readonly Entry[], outcomes: readonly (readonly Entry[]
 };
 
 export const mapDeaths: readonly Scenario[] = [
-  ...DEATHS.map(({ name, setup, life, afterwards, meanwhile, mortalAlways, outcomes }) =>
+  ...DEATHS.map(({ name, setup, life, afterwards, meanwhile, isMended, outcomes }) =>
     inArena({
       name: `map: killed in ${name}`,
       ...(setup && { setup }),
-      slots: 3, // who looks in the end may have to count anew what the dead had
+      ...(isMended === true && { slots: 3 }),
       threads: [
-        (a) => mortal(a, life, meanwhile && !mortalAlways ? NOTE : undefined),
+        (a) => mortal(a, life, meanwhile && NOTE),
         (a) => {
           meanwhile?.(a);
           kill(a, 0);
@@ -190,25 +151,4 @@ export const mapDeaths: readonly Scenario[] = [
       },
     }),
   ),
-  inArena({
-    name: "map: killed in replacing a value's block, while another replaces it",
-    setup: (...actors) => {
-      mapOf(actors[0] as Actor, utf8).set(A, "old");
-      warm(actors);
-    },
-    threads: [
-      (a) => mortal(a, (victim) => mapOf(victim, utf8).set(A, "one"), NOTE),
-      (a) => {
-        mapOf(a, utf8).set(A, "two");
-        kill(a, 0);
-        reap(a, 0);
-      },
-    ],
-    verify: (a) => {
-      const map = mapOf(a, utf8);
-      const value = map.get(A) as string;
-      assert.ok(value === "one" || value === "two", value);
-      verifyMap(a, map, [[A, value]]);
-    },
-  }),
 ];

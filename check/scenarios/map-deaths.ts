@@ -113,6 +113,7 @@ const DEATHS: readonly Death[] = [
     name: "clear",
     setup: formatWith([A, 1], [E, 5]),
     life: (a) => mapOf(a).clear(),
+    isMended: true,
     outcomes: [
       [
         [A, 1],

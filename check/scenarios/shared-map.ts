@@ -16,8 +16,8 @@ import { Actor, placeOf, user, whole } from "./support.js";
 
 /** The header of a scenario's map: where placeOf puts it. */
 export const MAP: Address = user(32);
-/** Of its blocks, and of its tables. */
-export const [MAP_TAG, TABLE_TAG] = [-0x10000, -0x30000] as const;
+/** Of its blocks. */
+export const MAP_TAG = -0x10000;
 const KEYS = keysOf(u32, 1 ^ 2 ^ MAP);
 
 /** A key in a bucket of a table of 2^bits. */

@@ -110,10 +110,13 @@ class CountsFirst extends PassingMemory {
   }
 }
 
-/** No block is settled: not the thread's own either, but that is told to nobody who lives. */
+/** The tag of what the first slot has not published. */
+const OF_FIRST = -0x40000000;
+
+/** Blocks of the first slot are not settled. */
 class Unsettled extends PassingMemory {
   override compareExchange(address: Address, from: number, to: number): number {
-    return to === MAP_TAG ? from : super.compareExchange(address, from, to);
+    return to === MAP_TAG && from === OF_FIRST ? from : super.compareExchange(address, from, to);
   }
 }
 

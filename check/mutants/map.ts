@@ -13,8 +13,8 @@ import { Entries } from "../../src/structures/map/entries.js";
 import { Tables } from "../../src/structures/map/tables.js";
 import { blockOf, EMPTY, Mark, marked, markOf, TableWord, UNMADE } from "../../src/structures/map/words.js";
 import { PassingMemory } from "../passing-memory.js";
-import { MAP, MAP_TAG } from "../scenarios/shared-map.js";
-import { all, idle, type Mutant, of, patch, unsafe, wrong } from "./mutant.js";
+import { MAP, MAP_TAG, TABLE_TAG } from "../scenarios/shared-map.js";
+import { all, during, idle, type Mutant, of, patch, unsafe, wrong } from "./mutant.js";
 import { slotWord, without } from "./words.js";
 
 const NEW_KEY = "map: a new key under a reader";
@@ -153,6 +153,26 @@ const freedAtOnce = patch(
     },
 );
 
+/** The parts of a table are freed at once, where a method retires them. */
+const freesTable = (method: "help" | "replaceHeld"): (() => () => void) => {
+  let runs = false;
+  return all(
+    during(Tables.prototype, method, (running) => {
+      runs = running;
+    }),
+    patch(
+      Domain.prototype,
+      "retire",
+      (original) =>
+        function (this: Domain, block: Address) {
+          const { heap, memory } = this.arena;
+          if (runs && memory.load(heap.linkOf(block)) === TABLE_TAG) heap.kfree(block);
+          else original.call(this, block);
+        },
+    ),
+  );
+};
+
 /** An update that asks for a version is one that asks for none. */
 const unconditional = (matches: (expected: number) => boolean): (() => () => void) =>
   patch(
@@ -252,6 +272,22 @@ export const map: readonly Mutant[] = [
     killer: REPLACED,
     kinds: unsafe,
     patch: freedAtOnce,
+  },
+  {
+    name: "a table that all were moved from is freed at once",
+    number: "S10",
+    breaks: "a table is freed when no reader can hold it",
+    killer: "map: the end of growth under a reader, and what is free then is written on",
+    kinds: unsafe,
+    patch: freesTable("help"),
+  },
+  {
+    name: "a table that was cleared is freed at once",
+    number: "S10",
+    breaks: "a table is freed when no reader can hold it",
+    killer: "map: clear under a reader, and what is free then is written on",
+    kinds: unsafe,
+    patch: freesTable("replaceHeld"),
   },
   {
     name: "a table is retired while ROOT leads to it",

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { LEAST_BITS } from "../../src/structures/map/words.js";
 import type { Scenario } from "../scenario.js";
 import * as shared from "./shared-map.js";
-import { A, B, beginMove, C, D, E, F, formatEntries, inOrder, mapOf, moveAll, moveBucket, P, Q, reuse, verifyMap } from "./shared-map.js";
+import { A, B, beginMove, C, D, E, F, formatEntries, inOrder, mapOf, moveAll, moveBucket, P, Q, reuse, verifyMap, writeOn } from "./shared-map.js";
 import { type Actor, type ArenaScenario, inArena, user } from "./support.js";
 
 const DONE = user(1);
@@ -211,6 +211,38 @@ export const mapMoves: readonly Scenario[] = [
       verifyMap(a, mapOf(a), size === 0 ? [] : [[A, 2]]);
     },
   }),
+  ...(
+    [
+      // All buckets are moved: only ROOT is left.
+      { name: "the end of growth", setup: moving(2, 3, [], [A, 1]), change: moveAll, states: [1], after: [[A, 1]] },
+      {
+        name: "clear",
+        setup: (...actors: Actor[]) => formatEntries(actors, [[A, 1]]),
+        change: (a: Actor) => mapOf(a).clear(),
+        states: [1, undefined],
+        after: [],
+      },
+    ] satisfies readonly { name: string; setup: Setup; change(a: Actor): void; states: unknown[]; after: Entry[] }[]
+  ).map(({ name, setup, change, states, after }) =>
+    inArena({
+      name: `map: ${name} under a reader, and what is free then is written on`,
+      setup,
+      threads: [
+        (a) => {
+          change(a);
+          for (const bytes of [16, 32]) writeOn(a, bytes); // four buckets, and what leads to them
+        },
+        (a) => {
+          const map = mapOf(a);
+          return a.turn(() => [map.get(A), map.get(A)]);
+        },
+      ],
+      verify: (a, [, seen]) => {
+        inOrder(seen, states);
+        verifyMap(a, mapOf(a), after);
+      },
+    }),
+  ),
   inArena({
     name: "map: a reader comes back when its table is gone",
     setup: (...actors) => formatEntries(actors, [[A, 1]]),

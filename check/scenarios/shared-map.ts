@@ -18,6 +18,8 @@ import { Actor, placeOf, user, whole } from "./support.js";
 export const MAP: Address = user(32);
 /** Of its blocks. */
 export const MAP_TAG = -0x10000;
+/** Of the parts of its tables. */
+export const TABLE_TAG = -0x30000;
 const KEYS = keysOf(u32, 1 ^ 2 ^ MAP);
 
 /** A key in a bucket of a table of 2^bits. */
@@ -178,9 +180,15 @@ export function obtain(a: Actor, wanted: number, bytes: number): boolean {
 /** What was retired is given back as soon as may be, and becomes somebody else's, who writes on it. */
 export function reuse(a: Actor, sizes: readonly number[] = [16, 32]): void {
   a.domain.flushSync(1);
-  for (const bytes of sizes) {
-    for (const block of take(a, bytes, 3)) a.memory.fill(block, bytes / 4, 0x3fffffff);
-  }
+  for (const bytes of sizes) writeOn(a, bytes, 3);
+}
+
+/**
+ * What is free already becomes somebody else's, who writes on it. Nobody is waited for: after `reuse`, whose grace period ends the turns of all readers, it does not
+ * show any more that something was free too early.
+ */
+export function writeOn(a: Actor, bytes: number, most = 1): void {
+  for (const block of take(a, bytes, most)) a.memory.fill(block, bytes / 4, 0x3fffffff);
 }
 
 /** A reader's looks in turn: each is one of the states, none an earlier one than the look before. */

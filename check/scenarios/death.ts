@@ -13,30 +13,43 @@ export function end(a: Actor): void {
   a.signal(goneOf(a.index));
 }
 
-/** Mortal only while a word of its own, which it writes, is not 0: for scenarios that would be too large else. */
-class MortalWhile extends MortalMemory {
-  readonly #word: Address;
-  #isSet = false;
+/** Part of a thread's life, by words of its own. */
+export interface Span {
+  /** From where it writes here what is not 0. */
+  readonly from: Address;
+  /** To where it stores here. */
+  readonly to: Address;
+}
 
-  constructor(inner: Memory, fate: Address, word: Address) {
+/** Mortal only in a part of its life: for scenarios that would be too large else. */
+class MortalIn extends MortalMemory {
+  readonly #span: Span;
+  #isIn = false;
+
+  constructor(inner: Memory, fate: Address, span: Span) {
     super(inner, fate);
-    this.#word = word;
+    this.#span = span;
   }
 
   override write(address: Address, value: number): void {
     super.write(address, value);
-    if (address === this.#word) this.#isSet = value !== 0;
+    if (address === this.#span.from) this.#isIn = value !== 0;
+  }
+
+  override store(address: Address, value: number): void {
+    super.store(address, value);
+    if (address === this.#span.to) this.#isIn = false;
   }
 
   protected override passes(isRead: boolean): boolean {
-    return super.passes(isRead || !this.#isSet);
+    return super.passes(isRead || !this.#isIn);
   }
 }
 
-/** Run a thread that `kill` may end between any two of its accesses; or only of those that it makes while a word, which it writes, is not 0. */
-export function mortal(a: Actor, life: (a: Actor) => void, onlyWhile?: Address): void {
+/** Run a thread that `kill` may end between any two of its accesses; or only of those in a part of its life. */
+export function mortal(a: Actor, life: (a: Actor) => void, onlyIn?: Span): void {
   const fate = fateOf(a.index);
-  const memory = onlyWhile === undefined ? new MortalMemory(a.memory, fate) : new MortalWhile(a.memory, fate, onlyWhile);
+  const memory = onlyIn === undefined ? new MortalMemory(a.memory, fate) : new MortalIn(a.memory, fate, onlyIn);
   memory.live(() => life(new Actor(a.index, memory, a.tools, a.layout)));
   end(a);
 }

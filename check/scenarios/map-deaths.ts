@@ -3,9 +3,10 @@
 import assert from "node:assert/strict";
 import { field } from "../../src/memory/address.js";
 import { SlotWord, slotAddress } from "../../src/memory/slot.js";
+import { countOf } from "../../src/structures/map/words.js";
 import type { Scenario } from "../scenario.js";
 import { kill, mortal, reap } from "./death.js";
-import { A, B, beginMove, E, formatEntries, mapOf, moveAll, moveBucket, nearlyMoved, P, Q, resized, verifyMap } from "./shared-map.js";
+import { A, B, beginMove, E, formatEntries, MAP, mapOf, moveAll, moveBucket, nearlyMoved, P, Q, resized, verifyMap } from "./shared-map.js";
 import { type Actor, type ArenaScenario, inArena, LAYOUT } from "./support.js";
 
 type Entry = readonly [key: number, value: number];
@@ -33,17 +34,20 @@ const nearlyGrown = (...actors: Actor[]): void => {
   nearlyMoved(actors[0] as Actor, 3, []);
 };
 
-/** Beside another who writes, victims die only while they publish: all other deaths are found without one. */
-const NOTE = field(slotAddress(LAYOUT, 0), SlotWord.NOTE);
+/** Beside another who writes, victims die only where the other's work meets theirs, from the note to the count; all other deaths are found by one who comes after them. */
+const PUBLISHING = { from: field(slotAddress(LAYOUT, 0), SlotWord.NOTE), to: countOf(MAP, 0) };
 
 interface Death {
   readonly name: string;
   readonly setup: ArenaScenario["setup"];
   readonly life: (victim: Actor) => void;
-  /** What another does after it has reaped the victim, or before. */
+  /** What another does after it has reaped the victim. */
   readonly afterwards?: (a: Actor) => void;
+  /** When the victim is dead, and before it is reaped. */
+  readonly before?: (a: Actor) => void;
   /** Somebody has to count anew what the dead had: who looks in the end, in a slot of its own. */
   readonly isMended?: boolean;
+  /** While the victim is at work. */
   readonly meanwhile?: (a: Actor) => void;
   /** What may be there in the end. */
   readonly outcomes: readonly (readonly Entry[])[];
@@ -80,6 +84,19 @@ const DEATHS: readonly Death[] = [
     setup: formatWith([A, 1]),
     life: (a) => mapOf(a).set(B, 2),
     afterwards: (a) => void mapOf(a).set(A, 3),
+    outcomes: [
+      [[A, 3]],
+      [
+        [A, 3],
+        [B, 2],
+      ],
+    ],
+  },
+  {
+    name: "set, and another unlinks its block before it is reaped",
+    setup: formatWith([A, 1]),
+    life: (a) => mapOf(a).set(B, 2),
+    before: (a) => void mapOf(a).set(A, 3),
     outcomes: [
       [[A, 3]],
       [
@@ -130,16 +147,17 @@ const isOneOf = (entries: readonly Entry[], outcomes: readonly (readonly Entry[]
 };
 
 export const mapDeaths: readonly Scenario[] = [
-  ...DEATHS.map(({ name, setup, life, afterwards, meanwhile, isMended, outcomes }) =>
+  ...DEATHS.map(({ name, setup, life, before, afterwards, meanwhile, isMended, outcomes }) =>
     inArena({
       name: `map: killed in ${name}`,
       ...(setup && { setup }),
       ...(isMended === true && { slots: 3 }),
       threads: [
-        (a) => mortal(a, life, meanwhile && NOTE),
+        (a) => mortal(a, life, meanwhile && PUBLISHING),
         (a) => {
           meanwhile?.(a);
           kill(a, 0);
+          before?.(a);
           reap(a, 0);
           afterwards?.(a);
         },

@@ -198,7 +198,12 @@ onEach("the ways to read a list", ({ attach }) => {
     [1, 2, 3],
   );
   assert.deepEqual(
-    numbers((fn) => list.forEachEntryRcu(head, MEMBER, (entry) => (fn(entry), domain.arena.memory.read(entry) < 1))),
+    numbers((fn) =>
+      list.forEachEntryRcu(head, MEMBER, (entry) => {
+        fn(entry);
+        return domain.arena.memory.read(entry) < 1;
+      }),
+    ),
     [0, 1],
     "false ends the walk",
   );

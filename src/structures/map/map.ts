@@ -5,7 +5,7 @@
  *   set     copy of the block with the entry in it -> compareExchange of the bucket's word -> the old block is retired
  *
  * It is a hash table with copied buckets: a bucket's entries stand in one small immutable block, so whatever a reader sees of a bucket is of one instant. Tables are
- * in tables.ts, blocks in bucket.ts, updates in entries.ts.
+ * in tables.ts, blocks in bucket.ts, updates in entries.ts, what holds it as a whole in whole-map.ts.
  *
  * Law table: words.ts, bucket.ts.
  *
@@ -19,12 +19,9 @@
  */
 
 import { type Address, field, NULL } from "../../memory/address.js";
-import { QuiesceError } from "../../memory/errors.js";
-import type { Heap } from "../../memory/heap.js";
 import { Header } from "../../memory/layout.js";
 import type { Memory } from "../../memory/memory.js";
 import { Publication } from "../../memory/publication.js";
-import { slotsUsed } from "../../memory/slot.js";
 import type { Domain } from "../../rcu/domain.js";
 import type { Reader } from "../../rcu/flavors/flavor.js";
 import { type CodecBase, copyingView, type View } from "../../values/codec.js";
@@ -36,10 +33,11 @@ import { Decoded } from "./decoded.js";
 import { Entries } from "./entries.js";
 import { type Keys, keysOf, WordKeys } from "./keys.js";
 import { checkTtl, type MapSchema } from "./schema.js";
-import { type Table, Tables } from "./tables.js";
+import { Tables } from "./tables.js";
 import { countChange, type Seen, Watching } from "./watching.js";
+import { WholeMap } from "./whole-map.js";
 import { WordLookup } from "./word-lookup.js";
-import { blockOf, countOf, LEAST_BITS, MapWord, MOST_BITS, REGIONS } from "./words.js";
+import { LEAST_BITS, MapWord, MOST_BITS, REGIONS } from "./words.js";
 
 /** Entries a bucket has on the average: more let the table grow, fewer let it shrink. As the kernel's rhashtable: most lookups then compare one key, and the processor foresees how they end. */
 const MOST_LOAD = 0.75;
@@ -68,7 +66,6 @@ export class SharedMap<K, T, V = T> {
   readonly #name: string;
   readonly #place: Place;
   readonly #memory: Memory;
-  readonly #heap: Heap;
   readonly #domain: Domain;
   readonly #reader: Reader;
   readonly #keyCodec: CodecBase<K>;
@@ -77,6 +74,7 @@ export class SharedMap<K, T, V = T> {
   readonly #buckets: Buckets<K>;
   readonly #tables: Tables;
   readonly #entries: Entries;
+  readonly #whole: WholeMap;
   readonly #schema: MapSchema<K, T, V>;
   readonly #isPlain: boolean;
   /** Of a map of words by words. */
@@ -97,7 +95,6 @@ export class SharedMap<K, T, V = T> {
     this.#name = place.name;
     this.#place = place;
     this.#memory = memory;
-    this.#heap = heap;
     this.#domain = domain;
     this.#reader = domain.reader;
     this.#schema = schema;
@@ -110,12 +107,21 @@ export class SharedMap<K, T, V = T> {
     this.#buckets = new Buckets(memory, this.#keys, format);
     const publication = new Publication(heap, place.tag, domain.index);
     this.#tables = new Tables(place, publication, this.#buckets as Buckets<unknown>);
+    this.#whole = new WholeMap(place, this.#buckets as Buckets<unknown>, this.#tables, schema.value.words === undefined);
     this.#tables.open(LEAST_BITS, Math.floor(now() / 1000));
     this.#changes = new Changes(domain, field(header, MapWord.WATCHERS), place.name);
     this.#clock = new Clock(memory, header, now);
     this.#hasLimits = format.expires || format.used;
     const hasExpired = format.expires ? (entry: Address) => this.#hasExpired(entry) : () => false;
-    this.#entries = new Entries(place, publication, this.#buckets as Buckets<unknown>, this.#tables, this.#codec as CodecBase<unknown>, hasExpired, this.#mend);
+    this.#entries = new Entries(
+      place,
+      publication,
+      this.#buckets as Buckets<unknown>,
+      this.#tables,
+      this.#codec as CodecBase<unknown>,
+      hasExpired,
+      this.#whole.mend,
+    );
     this.#isPlain = schema.value.words !== undefined && !("offsets" in schema.value);
     const isWordMap = this.#keys instanceof WordKeys && keysOf(schema.value, 0) instanceof WordKeys;
     if (isWordMap && !this.#hasLimits)
@@ -257,10 +263,7 @@ export class SharedMap<K, T, V = T> {
 
   /** Entries held; those that have expired and not been swept yet with them. */
   get size(): number {
-    const { header } = this.#place;
-    let size = 0;
-    for (let slot = slotsUsed(this.#memory) - 1; slot >= 0; slot--) size += this.#memory.load(countOf(header, slot));
-    return size;
+    return this.#whole.size;
   }
 
   // Iterating ------------------------------------------------------------------------------------------
@@ -348,12 +351,7 @@ export class SharedMap<K, T, V = T> {
     } finally {
       this.#reader.endTo(nesting);
     }
-    return this.#underLock(() => {
-      const table = this.#tables.hold();
-      const blocks = [...this.#tables.blocks(table)];
-      this.#tables.release(table);
-      return this.#mapOf(blocks);
-    });
+    return this.#whole.withBlocks((blocks) => this.#mapOf(blocks));
   }
 
   #mapOf(blocks: Iterable<Address>): Map<K, T> {
@@ -441,33 +439,9 @@ export class SharedMap<K, T, V = T> {
   /** Take all entries, at one instant. Gives memory back. @throws as `set` */
   clear(): void {
     this.#domain.beforeUpdate(`${this.#name}.clear()`);
-    this.#underLock(() => {
-      const table = this.#heap.withReserve(() => this.#tables.hold());
-      try {
-        this.#clearHeld(table);
-      } catch (error) {
-        this.#tables.release(table);
-        throw error;
-      }
-    });
+    this.#whole.clear();
     if (this.#changes.watched) for (let region = 0; region < REGIONS; region++) this.#tell(Math.floor((region * 2 ** 32) / REGIONS));
     this.#domain.afterUpdate();
-  }
-
-  #clearHeld(table: Table): void {
-    const buckets = this.#buckets;
-    const blocks = [...this.#tables.blocks(table)];
-    const gone = blocks.flatMap((block) => [...this.#valueBlocks(block), block]);
-    let count = 0;
-    for (const block of blocks) count += buckets.count(block);
-    this.#heap.withReserve(() => this.#tables.replaceHeld(table, gone, count));
-  }
-
-  /** The blocks that a block's values are in. */
-  *#valueBlocks(block: Address): Generator<Address> {
-    if (this.#codec.words !== undefined) return;
-    const count = this.#buckets.count(block);
-    for (let i = 0; i < count; i++) yield this.#valueOf(this.#buckets.entry(block, i));
   }
 
   #update(operation: string, key: K, value: unknown, expected: number | undefined, { ttl = this.#schema.ttl }: SetOptions = {}): boolean {
@@ -493,7 +467,7 @@ export class SharedMap<K, T, V = T> {
   #lookAtSize(added: number): void {
     this.#sinceLook = 0;
     const { size } = this;
-    this.#inSection(() => {
+    this.#whole.inSection(() => {
       const { bits, buckets } = this.#tables.current;
       if (added > 0 && size > buckets * MOST_LOAD) this.#tables.resize(bits + 1);
       if (added < 0 && size < buckets * LEAST_LOAD) this.#tables.resize(bits - 1);
@@ -502,18 +476,9 @@ export class SharedMap<K, T, V = T> {
 
   #resizeFor(entries: number): void {
     const bits = Math.min(MOST_BITS, Math.ceil(Math.log2(entries / MOST_LOAD)));
-    this.#inSection(() => {
+    this.#whole.inSection(() => {
       if (bits > this.#tables.current.bits) this.#tables.resize(bits);
     });
-  }
-
-  #inSection<R>(fn: () => R): R {
-    const nesting = this.#reader.begin();
-    try {
-      return fn();
-    } finally {
-      this.#reader.endTo(nesting);
-    }
   }
 
   // Watching -------------------------------------------------------------------------------------------
@@ -551,7 +516,7 @@ export class SharedMap<K, T, V = T> {
 
   *#seenFrom(from: number, end: number): Generator<Seen<K>> {
     for (let next = from; next < end; ) {
-      const { after, seen } = this.#inSection(() => {
+      const { after, seen } = this.#whole.inSection(() => {
         const { block, after } = this.#bucketAt(next);
         const buckets = this.#buckets;
         const seen: Seen<K>[] = [];
@@ -575,13 +540,13 @@ export class SharedMap<K, T, V = T> {
     const { maxEntries } = this.#schema;
     const isFull = maxEntries !== undefined && this.size > maxEntries;
     // Twice round finds one in any case: the first time no entry may be unused.
-    const most = isFull ? 2 * this.#inSection(() => this.#tables.current.buckets) : 2;
+    const most = isFull ? 2 * this.#whole.inSection(() => this.#tables.current.buckets) : 2;
     for (let steps = 0; steps < most; steps++) if (this.#sweepBucket(isFull) && isFull) return;
   }
 
   /** Gives whether an entry went. */
   #sweepBucket(isFull: boolean): boolean {
-    const going = this.#inSection(() => {
+    const going = this.#whole.inSection(() => {
       const buckets = this.#buckets;
       const block = this.#tables.find(this.#nextHand());
       let unused = -1;
@@ -610,107 +575,15 @@ export class SharedMap<K, T, V = T> {
     return this.#memory.add(field(this.#place.header, MapWord.HAND), 1) << shift;
   }
 
-  // Locking, mending, checking -----------------------------------------------------------------------------
-
-  /** Run `fn`, in a section, with the lock. */
-  #underLock<R>(fn: () => R): R {
-    const { lock } = this.#tables;
-    lock.lockRepaired(this.#mend);
-    let failed = true;
-    try {
-      const result = this.#inSection(fn);
-      failed = false;
-      return result;
-    } catch (error) {
-      failed = !(error instanceof QuiesceError); // our own refusals come before anything is held, or let go of it
-      throw error;
-    } finally {
-      lock.unlock(failed);
-    }
-  }
-
-  /** After a thread died with the lock: let go of what it held, retire what nobody can reach, count anew. May be repeated. */
-  readonly #mend = (): void => {
-    const tables = this.#tables;
-    const table = this.#inSection(() => this.#heap.withReserve(() => tables.hold()));
-    try {
-      this.#domain.synchronizeSync(); // updates that were under way when all was held are over
-      this.#inSection(() => {
-        let size = 0;
-        const reachable = new Set<Address>();
-        for (const block of tables.blocks(table)) {
-          size += this.#buckets.count(block);
-          reachable.add(block);
-          for (const value of this.#valueBlocks(block)) reachable.add(value);
-        }
-        for (const block of this.#heap.ownedBy(this.#place.tag)) if (!reachable.has(block)) this.#domain.retire(block);
-        tables.retireUnreachable(table);
-        const own = countOf(this.#place.header, this.#heap.slot.index);
-        this.#memory.store(own, this.#memory.load(own) + size - this.size);
-      });
-    } finally {
-      this.#inSection(() => tables.release(table));
-    }
-  };
-
-  /** Violated invariants: places, versions, counts, blocks, nothing left over. Complete only while no other thread is attached. Holds up writers meanwhile. */
+  /** Violated invariants. Complete only while no other thread is attached. Holds up writers meanwhile. @throws LockTimeoutError, OutOfMemoryError */
   check(): string[] {
     this.#domain.beforeUpdate(`${this.#name}.check()`);
-    return this.#underLock(() => {
-      const table = this.#tables.hold();
-      try {
-        return this.#check(table);
-      } finally {
-        this.#tables.release(table);
-      }
-    });
-  }
-
-  #check(table: Table): string[] {
-    const buckets = this.#buckets;
-    const violations: string[] = [];
-    const say = (violation: string): void => {
-      violations.push(`${this.#name}: ${violation}`);
-    };
-    const reachable = new Set<Address>();
-    const see = (block: Address, what: string): void => {
-      if (reachable.has(block)) say(`${what} ${block} is reached twice`);
-      else if (!this.#heap.isLive(block)) say(`${what} ${block} is reachable but not live`);
-      reachable.add(block);
-    };
-    let size = 0;
-    for (let index = 0; index < table.buckets; index++) {
-      const block = blockOf(this.#memory.load(table.bucket(index)));
-      if (block <= 1) {
-        if (block === NULL) say(`bucket ${index} was never made`);
-        continue;
-      }
-      see(block, "block");
-      const seen = new Set<string>();
-      for (let i = 0; i < buckets.count(block); i++) {
-        size++;
-        const hash = buckets.hash(block, i);
-        if (hash >>> table.shift !== index) say(`an entry of bucket ${index} belongs into ${hash >>> table.shift}`);
-        const version = buckets.entryVersion(buckets.entry(block, i));
-        if (version === 0) say(`an entry of bucket ${index} has version 0`);
-        const key = `${hash} ${String(buckets.key(block, i))}`;
-        if (seen.has(key)) say(`key ${key} is twice in bucket ${index}`);
-        seen.add(key);
-      }
-      for (const value of this.#valueBlocks(block)) see(value, "value block");
-    }
-    if (size !== this.size) say(`${size} entries, its size says ${this.size}`);
-    const owned = this.#heap.ownedBy(this.#place.tag).length;
-    if (owned !== reachable.size) say(`${owned} blocks are live, ${reachable.size} are reachable`);
-    const parts = [...table.parts()].length;
-    const tables = this.#heap.ownedBy(this.#place.tableTag).length;
-    if (tables !== parts) say(`${tables} parts of tables are live, ${parts} are reachable`);
-    return violations;
+    return this.#whole.check();
   }
 
   /** Buckets of its table; for tests and benchmarks. */
   get buckets(): number {
-    return this.#inSection(() => this.#tables.current.buckets);
+    return this.#whole.inSection(() => this.#tables.current.buckets);
   }
 }
 

@@ -37,6 +37,7 @@ import type { Reader } from "../../rcu/flavors/flavor.js";
 import type { Place } from "../structure.js";
 import type { Buckets } from "./bucket.js";
 import { Stock } from "./stock.js";
+import { segmentsOf, Table } from "./table.js";
 import {
   blockOf,
   countOf,
@@ -56,53 +57,6 @@ import {
 
 /** Buckets that a writer moves at each update while there are some to be moved. */
 const MOVES = 16;
-
-/** A table, as one thread knows it. */
-export class Table {
-  readonly address: Address;
-  readonly generation: number;
-  readonly bits: number;
-  readonly buckets: number;
-  /** Bits of a hash below those that number a bucket. */
-  readonly shift: number;
-  readonly segments: Int32Array;
-
-  constructor(memory: Memory, address: Address) {
-    this.address = address;
-    this.generation = memory.read(field(address, TableWord.GENERATION));
-    this.bits = memory.read(field(address, TableWord.BITS));
-    this.buckets = 1 << this.bits;
-    this.shift = 32 - this.bits;
-    this.segments = Int32Array.from({ length: segmentsOf(this.bits) }, (_, i) => memory.read(field(address, TableWord.SEGMENTS + i)));
-  }
-
-  /** The word of a bucket. */
-  bucket(index: number): Address {
-    return ((this.segments[index >>> SEGMENT_BITS] as number) + (index & SEGMENT_MASK)) as Address;
-  }
-
-  /** The word of a hash's bucket. */
-  wordOf(hash: number): Address {
-    return this.bucket(hash >>> this.shift);
-  }
-
-  /** Versions of all entries that were deleted are not above this. */
-  get base(): Address {
-    return field(this.address, TableWord.BASE);
-  }
-
-  get next(): Address {
-    return field(this.address, TableWord.NEXT);
-  }
-
-  /** Blocks of memory that it is made of. */
-  *parts(): Generator<Address> {
-    for (const segment of this.segments) yield segment as Address;
-    yield this.address;
-  }
-}
-
-const segmentsOf = (bits: number): number => 1 << Math.max(0, bits - SEGMENT_BITS);
 
 /** Where a writer found a bucket. */
 export type Found =

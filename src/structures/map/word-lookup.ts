@@ -11,7 +11,8 @@ import type { Address } from "../../memory/address.js";
 import type { Memory } from "../../memory/memory.js";
 import type { Reader } from "../../rcu/flavors/flavor.js";
 import { finish, type WordKeys } from "./keys.js";
-import type { Table, Tables } from "./tables.js";
+import type { Table } from "./table.js";
+import type { Tables } from "./tables.js";
 import { EMPTY, MARK_SHIFT, SEGMENT_BITS, SEGMENT_MASK } from "./words.js";
 
 /** One thread's lookups in such a map. */

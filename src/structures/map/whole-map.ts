@@ -1,0 +1,193 @@
+/**
+ * What concerns a map as a whole: it is held, by whoever has its lock, and meanwhile nobody changes any bucket. For `clear`, for a snapshot that found writers at work,
+ * for `check`, and for mending what a thread left that died with the lock.
+ *
+ * Law table: words.ts.
+ */
+
+import { type Address, NULL } from "../../memory/address.js";
+import { QuiesceError } from "../../memory/errors.js";
+import type { Heap } from "../../memory/heap.js";
+import type { Memory } from "../../memory/memory.js";
+import { slotsUsed } from "../../memory/slot.js";
+import type { Domain } from "../../rcu/domain.js";
+import type { Place } from "../structure.js";
+import type { Buckets } from "./bucket.js";
+import type { Table } from "./table.js";
+import type { Tables } from "./tables.js";
+import { blockOf, countOf } from "./words.js";
+
+/** One thread's hold on one map as a whole. */
+export class WholeMap {
+  readonly #place: Place;
+  readonly #memory: Memory;
+  readonly #heap: Heap;
+  readonly #domain: Domain;
+  readonly #buckets: Buckets<unknown>;
+  readonly #tables: Tables;
+  /** Whether a value has a block of its own. */
+  readonly #hasValueBlocks: boolean;
+
+  constructor(place: Place, buckets: Buckets<unknown>, tables: Tables, hasValueBlocks: boolean) {
+    const { domain } = place;
+    this.#place = place;
+    this.#memory = domain.arena.memory;
+    this.#heap = domain.arena.heap;
+    this.#domain = domain;
+    this.#buckets = buckets;
+    this.#tables = tables;
+    this.#hasValueBlocks = hasValueBlocks;
+  }
+
+  /** Entries, as all slots together have counted them. */
+  get size(): number {
+    let size = 0;
+    for (let slot = slotsUsed(this.#memory) - 1; slot >= 0; slot--) size += this.#memory.load(countOf(this.#place.header, slot));
+    return size;
+  }
+
+  /** Run `fn` in a section. */
+  inSection<R>(fn: () => R): R {
+    const { reader } = this.#domain;
+    const nesting = reader.begin();
+    try {
+      return fn();
+    } finally {
+      reader.endTo(nesting);
+    }
+  }
+
+  /** Give `fn` the blocks of all buckets at one instant; they stay whole until it ends. @throws LockTimeoutError, OutOfMemoryError */
+  withBlocks<R>(fn: (blocks: readonly Address[]) => R): R {
+    return this.#underLock(() => {
+      const table = this.#tables.hold();
+      const blocks = [...this.#tables.blocks(table)];
+      this.#tables.release(table);
+      return fn(blocks);
+    });
+  }
+
+  /** Take all entries. @throws LockTimeoutError, OutOfMemoryError */
+  clear(): void {
+    this.#underLock(() => {
+      const table = this.#heap.withReserve(() => this.#tables.hold());
+      try {
+        this.#clearHeld(table);
+      } catch (error) {
+        this.#tables.release(table);
+        throw error;
+      }
+    });
+  }
+
+  #clearHeld(table: Table): void {
+    const buckets = this.#buckets;
+    const blocks = [...this.#tables.blocks(table)];
+    const gone = blocks.flatMap((block) => [...this.#valueBlocks(block), block]);
+    let count = 0;
+    for (const block of blocks) count += buckets.count(block);
+    this.#heap.withReserve(() => this.#tables.replaceHeld(table, gone, count));
+  }
+
+  /** The blocks that a block's values are in. */
+  *#valueBlocks(block: Address): Generator<Address> {
+    if (!this.#hasValueBlocks) return;
+    const count = this.#buckets.count(block);
+    for (let i = 0; i < count; i++) yield this.#memory.read(this.#buckets.valueOf(this.#buckets.entry(block, i))) as Address;
+  }
+
+  /** Run `fn`, in a section, with the lock. */
+  #underLock<R>(fn: () => R): R {
+    const { lock } = this.#tables;
+    lock.lockRepaired(this.mend);
+    let failed = true;
+    try {
+      const result = this.inSection(fn);
+      failed = false;
+      return result;
+    } catch (error) {
+      failed = !(error instanceof QuiesceError); // our own refusals come before anything is held, or let go of it
+      throw error;
+    } finally {
+      lock.unlock(failed);
+    }
+  }
+
+  /** After a thread died with the lock: let go of what it held, retire what nobody can reach, count anew. May be repeated. */
+  readonly mend = (): void => {
+    const tables = this.#tables;
+    const table = this.inSection(() => this.#heap.withReserve(() => tables.hold()));
+    try {
+      this.#domain.synchronizeSync(); // updates that were under way when all was held are over
+      this.inSection(() => {
+        let size = 0;
+        const reachable = new Set<Address>();
+        for (const block of tables.blocks(table)) {
+          size += this.#buckets.count(block);
+          reachable.add(block);
+          for (const value of this.#valueBlocks(block)) reachable.add(value);
+        }
+        for (const block of this.#heap.ownedBy(this.#place.tag)) if (!reachable.has(block)) this.#domain.retire(block);
+        tables.retireUnreachable(table);
+        const own = countOf(this.#place.header, this.#heap.slot.index);
+        this.#memory.store(own, this.#memory.load(own) + size - this.size);
+      });
+    } finally {
+      this.inSection(() => tables.release(table));
+    }
+  };
+
+  /** Violated invariants: places, versions, counts, blocks, nothing left over. Complete only while no other thread is attached. Holds up writers meanwhile. @throws LockTimeoutError, OutOfMemoryError */
+  check(): string[] {
+    return this.#underLock(() => {
+      const table = this.#tables.hold();
+      try {
+        return this.#check(table);
+      } finally {
+        this.#tables.release(table);
+      }
+    });
+  }
+
+  #check(table: Table): string[] {
+    const buckets = this.#buckets;
+    const violations: string[] = [];
+    const say = (violation: string): void => {
+      violations.push(`${this.#place.name}: ${violation}`);
+    };
+    const reachable = new Set<Address>();
+    const see = (block: Address, what: string): void => {
+      if (reachable.has(block)) say(`${what} ${block} is reached twice`);
+      else if (!this.#heap.isLive(block)) say(`${what} ${block} is reachable but not live`);
+      reachable.add(block);
+    };
+    let size = 0;
+    for (let index = 0; index < table.buckets; index++) {
+      const block = blockOf(this.#memory.load(table.bucket(index)));
+      if (block <= 1) {
+        if (block === NULL) say(`bucket ${index} was never made`);
+        continue;
+      }
+      see(block, "block");
+      const seen = new Set<string>();
+      for (let i = 0; i < buckets.count(block); i++) {
+        size++;
+        const hash = buckets.hash(block, i);
+        if (hash >>> table.shift !== index) say(`an entry of bucket ${index} belongs into ${hash >>> table.shift}`);
+        const version = buckets.entryVersion(buckets.entry(block, i));
+        if (version === 0) say(`an entry of bucket ${index} has version 0`);
+        const key = `${hash} ${String(buckets.key(block, i))}`;
+        if (seen.has(key)) say(`key ${key} is twice in bucket ${index}`);
+        seen.add(key);
+      }
+      for (const value of this.#valueBlocks(block)) see(value, "value block");
+    }
+    if (size !== this.size) say(`${size} entries, its size says ${this.size}`);
+    const owned = this.#heap.ownedBy(this.#place.tag).length;
+    if (owned !== reachable.size) say(`${owned} blocks are live, ${reachable.size} are reachable`);
+    const parts = [...table.parts()].length;
+    const tables = this.#heap.ownedBy(this.#place.tableTag).length;
+    if (tables !== parts) say(`${tables} parts of tables are live, ${parts} are reachable`);
+    return violations;
+  }
+}

@@ -38,6 +38,7 @@ const INTERNAL = new Set([
   "onSuspects",
   "helpDeparted",
   "detach",
+  "drainDead",
 ]);
 
 test("every call of a domain", () =>

@@ -84,7 +84,7 @@ export class Arena {
     const { heap, memory } = this;
     const { index, address } = heap.slot;
     const empty = heap.withArenaLock(() => {
-      drainSlot(heap, index);
+      drainSlot(heap, index, false);
       if (heap.limbosOf(index).some((limbo) => !limbo.empty)) return false;
       clearSlot(heap, index);
       return true;

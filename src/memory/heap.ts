@@ -170,10 +170,11 @@ export class Heap implements ArenaLock, Objects {
 
   /**
    * As `withArenaLock`, without ever sleeping.
-   * @returns undefined, and nothing has run, when another thread holds the lock, or died with it and left something to mend
+   * @returns undefined, and nothing has run, when another thread holds the lock, or died with it and left something to mend; or this one holds as many locks as it may
    */
   tryWithArenaLock<T>(fn: () => T): T | undefined {
     this.slot.mustBeAttached();
+    if (this.slot.holdsMost) return undefined;
     const died = this.#lock.tryLock();
     if (died === undefined) return undefined;
     if (!died) return this.#runLocked(fn);
@@ -553,6 +554,7 @@ export class Heap implements ArenaLock, Objects {
    * (or by itself, in leaving). `publish` takes it off.
    */
   get unpublished(): number {
+    this.slot.mustBeAttached();
     this.memory.write(field(this.slot.address, SlotWord.UNPUBLISHED), 1);
     return unpublishedTag(this.slot.index);
   }

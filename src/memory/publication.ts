@@ -7,7 +7,7 @@
  *               compareExchange(word, from, to)                    <- commits
  *               the block is its structure's                       side word: the structure's tag
  *               count
- *   retire the block that was replaced;  done(): the note is withdrawn
+ *   retireOld()   what was replaced; the note is withdrawn
  *
  * A reaper finds the note, and has to tell whether the compareExchange took place; the word may have been changed again by then. So whoever is about to
  * unlink a block first settles it: sees to it that its side word is the structure's tag. A noted block that is in the word, or no longer is unpublished,
@@ -22,7 +22,7 @@
  *   count                    atomic; stored by the slot's thread only, or by its reaper
  *
  * Guarantees
- *   A  of a thread that dies between take() and done(), once it is reaped: if the compareExchange took place, the new blocks are the structure's, the old
+ *   A  of a thread that dies between take() and the end of retireOld(), once it is reaped: if the compareExchange took place, the new blocks are the structure's, the old
  *      ones are in limbo, the count is stored; else the new blocks are freed and nothing else has changed.
  *   B  a reaper that dies leaves the rest to the next.
  *   C  no step waits. What a block replaced must be retired in a section that began before it was found: until the thread is reaped its grace period is not over.
@@ -87,13 +87,13 @@ export class Publication {
 
   /**
    * Make the change, if the word still is what it is to be changed from. Old blocks must have been settled.
-   * @returns whether it was made: then retire the old blocks, and call `done`
+   * @returns whether it was made: then comes `retireOld`, or `done` where nothing is old
    */
   publish(change: Change): boolean {
     const { memory, slot } = this.#heap;
     const note = this.#note;
-    // A stack overflow, after the compareExchange, may have left one.
-    if (memory.read(note) !== 0) this.#heap.withArenaLock(() => finishNote(this.#heap, slot.index));
+    // A stack overflow may have left one.
+    if (memory.read(note) !== 0) this.#heap.withArenaLock(() => finishNote(this.#heap, slot.index, false));
     memory.write(field(note, NoteWord.TO), change.to);
     memory.write(field(note, NoteWord.BLOCK), change.block);
     memory.write(field(note, NoteWord.VALUE), change.value);
@@ -103,6 +103,7 @@ export class Publication {
     memory.write(field(note, NoteWord.COUNT), change.count);
     memory.write(field(note, NoteWord.TAG), this.#tag);
     memory.write(field(note, NoteWord.DOMAIN), this.#domain);
+    memory.write(field(note, NoteWord.RETIRING), 0);
     memory.write(note, change.word); // from here on the note holds
     if (memory.compareExchange(change.word, change.from, change.to) !== change.from) {
       memory.write(note, 0);
@@ -114,7 +115,23 @@ export class Publication {
     return true;
   }
 
-  /** The old blocks are retired. */
+  /** Retire the old blocks that were given to `publish`, and withdraw the note; whatever is thrown meanwhile, so that nobody takes them for unfinished later. */
+  retireOld({ oldBlock, oldValue }: Pick<Change, "oldBlock" | "oldValue">, retire: (block: Address) => void): void {
+    this.#heap.memory.write(field(this.#note, NoteWord.RETIRING), 1);
+    try {
+      if (oldBlock !== NULL) retire(oldBlock);
+      if (oldValue !== NULL) retire(oldValue);
+    } finally {
+      this.done();
+    }
+  }
+
+  /** Whether an error has left a change unfinished, so that its blocks may be everybody's. */
+  get isUnfinished(): boolean {
+    return this.#heap.memory.read(this.#note) !== 0;
+  }
+
+  /** The change is finished. */
   done(): void {
     this.#heap.memory.write(this.#note, 0);
   }
@@ -128,8 +145,12 @@ function settle(heap: Heap, block: Address, tag: number): void {
   if (heap.isUnpublishedTag(owner)) memory.compareExchange(side, owner, tag);
 }
 
-/** Finish what a slot's thread was in the middle of publishing. With the arena lock, after its limbo is finished; may be repeated. */
-export function finishNote(heap: Heap, slot: number): void {
+/**
+ * Finish what a slot's thread was in the middle of publishing. With the arena lock, after its limbo is finished; may be repeated.
+ * @param isDead what it had begun to retire is its own until it is reaped. Of a living thread's note, which an error has left, it may have been retired, given back, and
+ *   taken by others since, and is left alone: better lost than retired under somebody.
+ */
+export function finishNote(heap: Heap, slot: number, isDead: boolean): void {
   const { memory } = heap;
   const note = field(slotAddress(heap.layout, slot), SlotWord.NOTE);
   if (memory.read(note) === 0) return;
@@ -144,7 +165,8 @@ export function finishNote(heap: Heap, slot: number): void {
     if (counter !== NULL) memory.store(counter, says(NoteWord.COUNT));
     const limbo = heap.limboOf(slot, says(NoteWord.DOMAIN));
     const segment = memory.read(field(limbo.record, RecordWord.COLLECTING));
-    for (const word of [NoteWord.OLD_BLOCK, NoteWord.OLD_VALUE]) {
+    const areItsOwn = isDead || says(NoteWord.RETIRING) === 0;
+    for (const word of areItsOwn ? [NoteWord.OLD_BLOCK, NoteWord.OLD_VALUE] : []) {
       const old = says(word) as Address;
       // Not live: it was retired, and this slot's limbo gives nothing back before its thread is reaped.
       if (old !== NULL && heap.isLive(old)) limbo.list(segment, old);

@@ -55,16 +55,16 @@ export function drainDead(heap: Heap): void {
   for (const index of slotsOfKind(heap.memory, heap.layout, SlotKind.DEAD)) {
     const address = slotAddress(heap.layout, index);
     const thread = threadOf(heap.memory.load(address));
-    drainSlot(heap, index);
+    drainSlot(heap, index, true);
     for (const lock of heldLocks(heap.memory, address)) markOwnerDied(heap.memory, lock, thread);
     heap.memory.store(address, slotState(SlotKind.DRAINED, thread)); // commit
   }
 }
 
 /** Finish or undo what the slot was in the middle of, and put all that is its own back. With the arena lock; may be repeated. */
-export function drainSlot(heap: Heap, index: number): void {
+export function drainSlot(heap: Heap, index: number, isDead: boolean): void {
   finishSlot(heap, index);
-  finishNote(heap, index);
+  finishNote(heap, index, isDead);
   heap.freeUnpublished(index);
   heap.pageListOf(index).drain();
   for (const cache of heap.cacheIndexes()) heap.cache(cache).drain(index);

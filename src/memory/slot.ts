@@ -49,10 +49,10 @@ export const SlotWord = {
 } as const;
 
 /** Offsets in the note of a publication; WORD is 0 while there is none. */
-export const NoteWord = { WORD: 0, TO: 1, BLOCK: 2, VALUE: 3, OLD_BLOCK: 4, OLD_VALUE: 5, COUNTER: 6, COUNT: 7, TAG: 8, DOMAIN: 9 } as const;
+export const NoteWord = { WORD: 0, TO: 1, BLOCK: 2, VALUE: 3, OLD_BLOCK: 4, OLD_VALUE: 5, COUNTER: 6, COUNT: 7, TAG: 8, DOMAIN: 9, RETIRING: 10 } as const;
 
-/** End of the words from HELD on that are 0 in a FREE slot. */
-export const END_OF_OWN: number = SlotWord.NOTE + NoteWord.DOMAIN + 1;
+/** End of the slot's own words from HELD on. */
+export const END_OF_OWN: number = SlotWord.NOTE + NoteWord.RETIRING + 1;
 
 /** Words of a thread's name. */
 export const NAME_WORDS = 16;
@@ -199,6 +199,11 @@ export class Slot {
   /** Whether the thread holds a lock. */
   hasNoted(lock: Address): boolean {
     return this.#locks.includes(lock);
+  }
+
+  /** Whether it holds as many locks as it may. */
+  get holdsMost(): boolean {
+    return this.#locks.length === MOST_HELD;
   }
 
   /** Locks that the thread holds. */

@@ -469,6 +469,14 @@ export class Domain {
     }
   }
 
+  /**
+   * Once a grace period is over that a structure waited for by itself: see to those who were found dead, for whom it did not wait. What they were publishing is then settled.
+   * @throws LockTimeoutError
+   */
+  drainDead(): void {
+    this.#departed.drainDead();
+  }
+
   /** What this thread's driver does at each look: release what is over. @throws LockTimeoutError */
   advance(timeout?: number): void {
     this.reader.mustBeOpen();

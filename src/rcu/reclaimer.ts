@@ -21,7 +21,8 @@
 import { type Address, field } from "../memory/address.js";
 import type { Heap } from "../memory/heap.js";
 import { LIMBO_SEGMENTS, type Limbo } from "../memory/limbo.js";
-import { RecordWord } from "../memory/slot.js";
+import { finishNote } from "../memory/publication.js";
+import { RecordWord, SlotWord } from "../memory/slot.js";
 import { recordDuration } from "./durations.js";
 import type { Family, Member } from "./family.js";
 import type { Flavor } from "./flavors/flavor.js";
@@ -120,9 +121,16 @@ export class Reclaimer {
    * @throws LockTimeoutError
    */
   advance(timeout?: number): void {
+    this.#finishNote(timeout);
     this.#seal();
     this.#flavor.reader.quiescent(); // this thread's own last section is over: it must not wait for itself
     this.#releaseOver(timeout);
+  }
+
+  // Outside sections there is a note only where an error has left one; what it names must not be given back, and taken by others, before it is finished.
+  #finishNote(timeout?: number): void {
+    const { memory, slot } = this.#heap;
+    if (memory.read(field(slot.address, SlotWord.NOTE)) !== 0) this.#heap.withArenaLock(() => finishNote(this.#heap, slot.index, false), timeout);
   }
 
   #seal(): void {

@@ -54,6 +54,7 @@ export function hold(domain: Domain, tables: Tables): () => void {
   tables.lock.lock();
   const nesting = domain.reader.begin();
   const table = tables.hold();
+  assert.ok(table !== undefined, "there is memory");
   return () => {
     tables.release(table);
     domain.reader.endTo(nesting);

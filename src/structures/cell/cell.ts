@@ -99,6 +99,7 @@ export class Cell<T, None = undefined> {
   readonly #codec: CodecBase<T>;
   readonly #pointer: Address;
   readonly #publication: Publication;
+  readonly #retire = (block: Address): void => this.#domain.retire(block);
   readonly #changes: Changes;
   readonly #counters: CellCounters;
   /** The value of `#version`, frozen; found at `#foundAt` in `#epoch`. */
@@ -352,8 +353,7 @@ export class Cell<T, None = undefined> {
         // Spelled out: a spread of what is always NULL took most of the time of a set.
         const change = { word: this.#pointer, from: old, to: block, block, value: NULL, oldBlock: old, oldValue: NULL, counter: NULL, count: 0 };
         if (!this.#publication.publish(change)) continue;
-        if (old !== NULL) this.#domain.retire(old);
-        this.#publication.done();
+        this.#publication.retireOld(change, this.#retire);
         return (version + 1) >>> 0;
       }
     });

@@ -8,7 +8,7 @@
  * What a search compares stands side by side at the start, on the line that the block begins with. One entry of a word's key and value takes 16 bytes.
  *
  * An entry that is written gets a version above those of all entries of its bucket, and above the table's BASE, to which the versions of all that were ever deleted are raised. So
- * one that was replaced, or deleted and set again, has another one, and hash and version together name one state of one entry for ever (but for 2^32 updates).
+ * one that was replaced, or deleted and set again, has another one, and hash and version together name one state of one entry for ever (but for 2^31 updates of its bucket, or deletions in the map, between two looks).
  *
  * Law table
  *   word    class
@@ -38,6 +38,9 @@ export interface EntryFormat {
   /** Whether the reading of entries is noted. */
   readonly used: boolean;
 }
+
+/** Whether a version comes after another, modulo 2^32. */
+export const isLater = (version: number, other: number): boolean => ((version - other) | 0) > 0;
 
 /** The version after one. 0 is that of what is not there. */
 export const nextVersion = (version: number): number => (version + 1) >>> 0 || 1;
@@ -78,11 +81,14 @@ export class Buckets<K> {
     return block === EMPTY ? 0 : this.#memory.read(block);
   }
 
-  /** The highest version of its entries; 0 when it has none. */
-  version(block: Address): number {
-    let version = 0;
-    for (let i = this.count(block) - 1; i >= 0; i--) version = Math.max(version, this.entryVersion(this.entry(block, i)));
-    return version;
+  /** The latest of a version and those of its entries. */
+  latest(block: Address, than: number): number {
+    let latest = than;
+    for (let i = this.count(block) - 1; i >= 0; i--) {
+      const version = this.entryVersion(this.entry(block, i));
+      if (isLater(version, latest)) latest = version;
+    }
+    return latest;
   }
 
   /** The entry of the parsed key; 0 when there is none. */

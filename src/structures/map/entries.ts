@@ -12,6 +12,7 @@
  */
 
 import { type Address, NULL } from "../../memory/address.js";
+import { QuiesceError } from "../../memory/errors.js";
 import type { Heap } from "../../memory/heap.js";
 import type { Memory } from "../../memory/memory.js";
 import type { Publication } from "../../memory/publication.js";
@@ -30,7 +31,7 @@ export interface Update {
   readonly expected: number | undefined;
   /** When it expires, as Clock.now counts. */
   readonly expires: number;
-  /** Whether an entry that has expired is as good as none. */
+  /** Whether it may be one that has expired; else such a one is as good as none. */
   readonly isSweep: boolean;
 }
 
@@ -42,6 +43,7 @@ export class Entries {
   readonly #heap: Heap;
   readonly #domain: Domain;
   readonly #publication: Publication;
+  readonly #retire = (block: Address): void => this.#domain.retire(block);
   readonly #buckets: Buckets<unknown>;
   readonly #tables: Tables;
   readonly #codec: CodecBase<unknown>;
@@ -92,10 +94,11 @@ export class Entries {
         outcome = this.#try(hash, update, block);
       }
     } finally {
-      if (outcome !== "done" && block !== NULL) this.#heap.kfree(block);
+      // What an error has left unfinished may be in the map: the next publication sees to it.
+      if (outcome !== "done" && block !== NULL && !this.#publication.isUnfinished) this.#heap.kfree(block);
       stock.drop();
     }
-    if (this.#tables.needsRepair) this.#waitForHolder();
+    if (this.#tables.needsRepair) this.#repair();
     return outcome === "done";
   }
 
@@ -104,7 +107,12 @@ export class Entries {
     if (value === undefined || codec.words !== undefined) return NULL;
     const bytes = codec.bytes(value);
     const block = this.#domain.allocate(bytes, () => this.#publication.take(bytes));
-    codec.write(this.#memory, block, value);
+    try {
+      codec.write(this.#memory, block, value);
+    } catch (error) {
+      this.#heap.kfree(block);
+      throw error;
+    }
     return block;
   }
 
@@ -167,10 +175,18 @@ export class Entries {
         this.#heap.kfree(made); // another was faster
         continue;
       }
-      if (oldBlock !== NULL) this.#domain.retire(oldBlock);
-      if (oldValue !== NULL) this.#domain.retire(oldValue);
-      publication.done();
+      publication.retireOld(change, this.#retire);
       return "done";
+    }
+  }
+
+  // Whatever keeps it from being done now, the update took place: the next one tries again.
+  #repair(): void {
+    try {
+      this.#waitForHolder();
+    } catch (error) {
+      if (!(error instanceof QuiesceError)) throw error;
+      this.#tables.needsRepair = true;
     }
   }
 

@@ -19,6 +19,7 @@
  */
 
 import { type Address, field, NULL } from "../../memory/address.js";
+import { LockTimeoutError, OutOfMemoryError, QuiesceError } from "../../memory/errors.js";
 import { Header } from "../../memory/layout.js";
 import type { Memory } from "../../memory/memory.js";
 import { Publication } from "../../memory/publication.js";
@@ -220,7 +221,7 @@ export class SharedMap<K, T, V = T> {
     return this.getVersion(key) !== 0;
   }
 
-  /** The version of the key's entry: a number that changes with each update of it, never comes back (but after 2^32 updates of its bucket), and is 0 when there is no entry. */
+  /** The version of the key's entry: a number that changes with each update of it, never comes back (but after 2^31 updates of its bucket, or deletions in the map), and is 0 when there is no entry. */
   getVersion(key: K): number {
     const hash = this.#keys.parse(key);
     const entry = this.#find(hash);
@@ -444,9 +445,12 @@ export class SharedMap<K, T, V = T> {
     this.#domain.afterUpdate();
   }
 
-  #update(operation: string, key: K, value: unknown, expected: number | undefined, { ttl = this.#schema.ttl }: SetOptions = {}): boolean {
+  #update(operation: string, key: K, value: unknown, expected: number | undefined, options?: SetOptions): boolean {
     this.#domain.beforeUpdate(operation);
+    const ttl = options?.ttl ?? this.#schema.ttl;
     checkTtl(ttl);
+    if (ttl !== undefined && this.#schema.ttl === undefined)
+      throw new QuiesceError("ERR_SCHEMA", `entries of this map do not expire, and one was to stay for ${ttl} ms: give its schema a ttl.`);
     const hash = this.#keys.parse(key);
     const expires = this.#schema.ttl === undefined ? 0 : this.#clock.after(ttl as number);
     if (!this.#entries.update(hash, { value, expected, expires, isSweep: false })) return false;
@@ -541,7 +545,12 @@ export class SharedMap<K, T, V = T> {
     const isFull = maxEntries !== undefined && this.size > maxEntries;
     // Twice round finds one in any case: the first time no entry may be unused.
     const most = isFull ? 2 * this.#whole.inSection(() => this.#tables.current.buckets) : 2;
-    for (let steps = 0; steps < most; steps++) if (this.#sweepBucket(isFull) && isFull) return;
+    try {
+      for (let steps = 0; steps < most; steps++) if (this.#sweepBucket(isFull) && isFull) return;
+    } catch (error) {
+      // The entry is in, whatever keeps others from going: the next one that comes sweeps on.
+      if (!(error instanceof OutOfMemoryError || error instanceof LockTimeoutError)) throw error;
+    }
   }
 
   /** Gives whether an entry went. */

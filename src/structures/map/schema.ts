@@ -12,7 +12,7 @@ export interface MapSchema<K, T, V = T> {
   readonly ttl?: number;
   /** Most entries: when there would be more, one that was not read of late goes (CLOCK). */
   readonly maxEntries?: number;
-  /** Values that this thread keeps decoded at most, for as long as their entries are the same; default 262,144. Each thread may say otherwise. */
+  /** About how many values this thread keeps decoded at most, for as long as their entries are the same (0: none, else at least 256); default 262,144. Each thread may say otherwise. */
   readonly decoded?: number;
 }
 

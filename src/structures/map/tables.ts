@@ -27,7 +27,6 @@
  */
 
 import { type Address, field, NULL } from "../../memory/address.js";
-import { OutOfMemoryError } from "../../memory/errors.js";
 import type { Heap } from "../../memory/heap.js";
 import type { Memory } from "../../memory/memory.js";
 import type { Publication } from "../../memory/publication.js";
@@ -35,7 +34,7 @@ import { RobustMutex } from "../../memory/robust-mutex.js";
 import type { Domain } from "../../rcu/domain.js";
 import type { Reader } from "../../rcu/flavors/flavor.js";
 import type { Place } from "../structure.js";
-import type { Buckets } from "./bucket.js";
+import { type Buckets, isLater } from "./bucket.js";
 import { Stock } from "./stock.js";
 import { segmentsOf, Table } from "./table.js";
 import {
@@ -75,6 +74,7 @@ export class Tables {
   readonly #domain: Domain;
   readonly #reader: Reader;
   readonly #publication: Publication;
+  readonly #retire = (block: Address): void => this.#domain.retire(block);
   readonly #buckets: Buckets<unknown>;
   readonly #place: Place;
   readonly #root: Address;
@@ -92,6 +92,8 @@ export class Tables {
   word: Address = NULL;
   block: Address = NULL;
   readonly stock: Stock;
+  /** Buckets that `hold` could not move. */
+  unmoved = 0;
   /** The lock's last owner died with it: somebody must mend what it left, who may wait. */
   needsRepair = false;
 
@@ -211,7 +213,7 @@ export class Tables {
 
   /** The highest version that entries of the bucket which `locate` found have, or had. */
   get version(): number {
-    return Math.max(this.#memory.load(this.#found.base) >>> 0, this.#buckets.version(this.block));
+    return this.#buckets.latest(this.block, this.#memory.load(this.#found.base) >>> 0);
   }
 
   /** Before an entry of the bucket which `locate` found is deleted: it may come again, and must have another version then. */
@@ -221,7 +223,8 @@ export class Tables {
 
   /** The blocks of all buckets, if nothing has changed between two looks at them; undefined when something has, or is being moved. */
   collectTwice(): Address[] | undefined {
-    const table = this.current;
+    this.#refresh(); // the table of this epoch may be another's since
+    const table = this.#table;
     const words: number[] = [];
     for (let index = 0; index < table.buckets; index++) {
       const word = this.#memory.load(table.bucket(index));
@@ -277,14 +280,12 @@ export class Tables {
       return;
     }
     const change = { word: at, from: word, to: moved, block: NULL, value: NULL, oldBlock: block, oldValue: NULL, counter: NULL, count: 0 };
-    if (!this.#publication.publish(change)) return;
-    this.#domain.retire(block);
-    this.#publication.done();
+    if (this.#publication.publish(change)) this.#publication.retireOld(change, this.#retire);
   }
 
   /** Entries that come to a table get versions above this one. */
   #raise(table: Table, version: number): void {
-    for (let base = this.#memory.load(table.base); base >>> 0 < version; base = this.#memory.load(table.base)) {
+    for (let base = this.#memory.load(table.base); isLater(version, base); base = this.#memory.load(table.base)) {
       this.#memory.compareExchange(table.base, base, version | 0);
     }
   }
@@ -457,17 +458,17 @@ export class Tables {
   // With the lock, which was waited for ------------------------------------------------------------------
 
   /**
-   * In a section: hold every bucket of the one table there is then: until `release`, nothing changes. Gives the table.
-   * @throws OutOfMemoryError when entries are being moved, and there is no memory for it
+   * In a section: hold every bucket of the one table there is then: until `release`, nothing changes.
+   * @returns the table; undefined, and nothing is held, when entries are being moved and there is no memory for the `unmoved`: `stock` says how much it lacked
    */
-  hold(): Table {
+  hold(): Table | undefined {
     this.#refresh(); // a table of earlier in this epoch may have been replaced since, by whoever had the lock: then #finish does nothing
     for (let table = this.current; ; table = this.current) {
       const next = this.nextOf(table);
       if (next === undefined) break;
-      while (!this.#moveSome(table, next, table.buckets)) {
-        const { total, used } = this.#heap.bytes();
-        if (this.#cursor.seen < table.buckets) throw new OutOfMemoryError(this.stock.needed, total - used, total);
+      if (!this.#moveSome(table, next, table.buckets)) {
+        this.unmoved = table.buckets - this.#cursor.seen;
+        return undefined;
       }
       this.#finish(table, next);
     }
@@ -483,11 +484,12 @@ export class Tables {
     }
   }
 
-  /** Let go of what `hold` holds. */
+  /** Let go of what `hold` still holds. */
   release(table: Table): void {
     for (let index = 0; index < table.buckets; index++) {
       const at = table.bucket(index);
-      this.#memory.store(at, blockOf(this.#memory.load(at)));
+      const word = this.#memory.load(at);
+      if (markOf(word) === Mark.HELD) this.#memory.store(at, blockOf(word)); // only who has the lock changes it
     }
   }
 
@@ -507,7 +509,7 @@ export class Tables {
    */
   replaceHeld(table: Table, gone: readonly Address[], entries: number): void {
     let base = this.#memory.load(table.base) >>> 0;
-    for (const block of this.blocks(table)) base = Math.max(base, this.#buckets.version(block));
+    for (const block of this.blocks(table)) base = this.#buckets.latest(block, base);
     const bytes = 4 << LEAST_BITS;
     const next = this.#domain.allocate(bytes, () => this.#create(LEAST_BITS, EMPTY, base | 0));
     for (const block of gone) this.#publication.settle(block);

@@ -6,7 +6,7 @@
  */
 
 import { type Address, NULL } from "../../memory/address.js";
-import { QuiesceError } from "../../memory/errors.js";
+import { OutOfMemoryError, QuiesceError } from "../../memory/errors.js";
 import type { Heap } from "../../memory/heap.js";
 import type { Memory } from "../../memory/memory.js";
 import { slotsUsed } from "../../memory/slot.js";
@@ -16,6 +16,9 @@ import type { Buckets } from "./bucket.js";
 import type { Table } from "./table.js";
 import type { Tables } from "./tables.js";
 import { blockOf, countOf } from "./words.js";
+
+/** How long holding a map waits, each time, for what moving on gives back, in ms. */
+const FLUSH_WAIT = 200;
 
 /** One thread's hold on one map as a whole. */
 export class WholeMap {
@@ -59,8 +62,7 @@ export class WholeMap {
 
   /** Give `fn` the blocks of all buckets at one instant; they stay whole until it ends. @throws LockTimeoutError, OutOfMemoryError */
   withBlocks<R>(fn: (blocks: readonly Address[]) => R): R {
-    return this.#underLock(() => {
-      const table = this.#tables.hold();
+    return this.#underLock((table) => {
       const blocks = [...this.#tables.blocks(table)];
       this.#tables.release(table);
       return fn(blocks);
@@ -69,15 +71,7 @@ export class WholeMap {
 
   /** Take all entries. @throws LockTimeoutError, OutOfMemoryError */
   clear(): void {
-    this.#underLock(() => {
-      const table = this.#heap.withReserve(() => this.#tables.hold());
-      try {
-        this.#clearHeld(table);
-      } catch (error) {
-        this.#tables.release(table);
-        throw error;
-      }
-    });
+    this.#underLock((table) => this.#clearHeld(table));
   }
 
   #clearHeld(table: Table): void {
@@ -96,29 +90,63 @@ export class WholeMap {
     for (let i = 0; i < count; i++) yield this.#memory.read(this.#buckets.valueOf(this.#buckets.entry(block, i))) as Address;
   }
 
-  /** Run `fn`, in a section, with the lock. */
-  #underLock<R>(fn: () => R): R {
+  /** Run `fn`, in a section, with the lock and every bucket held. What it has not let go of is, unless it has put another table in its place. */
+  #underLock<R>(fn: (table: Table) => R): R {
     const { lock } = this.#tables;
     lock.lockRepaired(this.mend);
-    let failed = true;
+    let table: Table;
     try {
-      const result = this.inSection(fn);
-      failed = false;
-      return result;
+      table = this.#hold();
     } catch (error) {
-      failed = !(error instanceof QuiesceError); // our own refusals come before anything is held, or let go of it
+      lock.unlock(!(error instanceof QuiesceError)); // our own refusals come before anything is held
       throw error;
-    } finally {
-      lock.unlock(failed);
     }
+    let isDone = false;
+    let isWhole = false;
+    try {
+      const result = this.inSection(() => fn(table));
+      isDone = true;
+      return result;
+    } finally {
+      try {
+        const isLetGo = this.inSection(() => this.#letGo(table));
+        isWhole = isDone || isLetGo;
+      } finally {
+        lock.unlock(!isWhole);
+      }
+    }
+  }
+
+  /** With the lock: hold every bucket. Where moving on lacks memory, what was moved so far is waited for. @throws OutOfMemoryError, and nothing is held */
+  #hold(): Table {
+    this.#tables.stock.givesBack = true;
+    for (let left = Number.POSITIVE_INFINITY; ; ) {
+      const table = this.inSection(() => this.#heap.withReserve(() => this.#tables.hold()));
+      if (table !== undefined) return table;
+      const { unmoved } = this.#tables;
+      if (unmoved >= left) {
+        const { total, used } = this.#heap.bytes();
+        throw new OutOfMemoryError(this.#tables.stock.needed, total - used, total);
+      }
+      left = unmoved;
+      this.#domain.flushSync(FLUSH_WAIT);
+    }
+  }
+
+  /** Gives whether the table still is the map's. */
+  #letGo(table: Table): boolean {
+    if (this.#tables.nextOf(table) !== undefined) return false;
+    this.#tables.release(table);
+    return true;
   }
 
   /** After a thread died with the lock: let go of what it held, retire what nobody can reach, count anew. May be repeated. */
   readonly mend = (): void => {
     const tables = this.#tables;
-    const table = this.inSection(() => this.#heap.withReserve(() => tables.hold()));
+    const table = this.#hold();
     try {
       this.#domain.synchronizeSync(); // updates that were under way when all was held are over
+      this.#domain.drainDead(); // also those of the dead, whose counts their reapers set
       this.inSection(() => {
         let size = 0;
         const reachable = new Set<Address>();
@@ -139,14 +167,7 @@ export class WholeMap {
 
   /** Violated invariants: places, versions, counts, blocks, nothing left over. Complete only while no other thread is attached. Holds up writers meanwhile. @throws LockTimeoutError, OutOfMemoryError */
   check(): string[] {
-    return this.#underLock(() => {
-      const table = this.#tables.hold();
-      try {
-        return this.#check(table);
-      } finally {
-        this.#tables.release(table);
-      }
-    });
+    return this.#underLock((table) => this.#check(table));
   }
 
   #check(table: Table): string[] {

@@ -16,7 +16,7 @@
  *   word                           class
  *   header ROOT                    atomic; stored with LOCK held
  *   header LOCK                    atomic (robust mutex)
- *   header SEED, CREATED           immutable once ROOT is not NULL; locked by LOCK before
+ *   header CREATED                 immutable once ROOT is not NULL; locked by LOCK before
  *   header GENERATIONS             locked by LOCK
  *   header HAND                    atomic
  *   header WATCHERS, CHANGES       atomic (changes.ts)
@@ -31,7 +31,7 @@
 import { type Address, field } from "../../memory/address.js";
 
 /** Words of a header; each group on lines of its own. */
-export const MapWord = { ROOT: 0, SEED: 1, CREATED: 2, LOCK: 16, GENERATIONS: 17, WATCHERS: 32, CHANGES: 33, HAND: 48, REGIONS: 64, COUNTS: 128 } as const;
+export const MapWord = { ROOT: 0, CREATED: 1, LOCK: 16, GENERATIONS: 17, WATCHERS: 32, CHANGES: 33, HAND: 48, REGIONS: 64, COUNTS: 128 } as const;
 
 /** Regions of the hash space, for those who watch; a power of two. */
 export const REGIONS = 64;

@@ -372,6 +372,7 @@ export const map: readonly Scenario[] = [
   }),
   inArena({
     name: "map: eviction against get",
+    slots: 3, // who verifies sets entries too, and is counted
     setup: (...actors) => {
       boundedOf(actors[0] as Actor).set(A, 1);
       warm(actors);
@@ -390,6 +391,10 @@ export const map: readonly Scenario[] = [
       inOrder(seen, [1, undefined]);
       const map = boundedOf(a);
       assert.equal(map.size, 1, "it is full, and not more");
+      // One that was read once stays for once round, and no longer.
+      for (const [key] of map) map.get(key);
+      for (let rounds = 0; rounds < 4 && !map.has(F); rounds++) map.set(F, 3);
+      assert.deepEqual([...map], [[F, 3]]);
       verifyMap(a, map, [...map]);
     },
   }),

@@ -190,7 +190,15 @@ export class WfcQueue {
     this.#domain.beforeUpdate("WfcQueue.splice()");
     if (src.empty()) return "src-empty";
     const [first, second] = this.address < src.address ? [this, src] : [src, this]; // one order for all
-    return first.#underLock(() => second.#underLock(() => this.#spliceFrom(src)));
+    for (;;) {
+      let peer: Address = NULL;
+      const result = first.#underLock(() => {
+        peer = second.#lockUnlessTorn();
+        return peer === NULL ? second.#thenUnlock(() => this.#spliceFrom(src)) : undefined;
+      });
+      if (result !== undefined) return result;
+      WfcQueue.#settle(this.#domain, second.address, peer); // without a lock: it takes those of both in the order of all, and one may be `first`'s
+    }
   }
 
   #spliceFrom(src: WfcQueue): SpliceResult {
@@ -313,6 +321,11 @@ export class WfcQueue {
 
   #underLock<T>(fn: () => T): T {
     this.#lockWhole();
+    return this.#thenUnlock(fn);
+  }
+
+  /** With the lock, which is let go then. */
+  #thenUnlock<T>(fn: () => T): T {
     let failed = true;
     try {
       const result = fn();
@@ -325,18 +338,23 @@ export class WfcQueue {
 
   // Recovery and checks --------------------------------------------------------------------------------
 
-  /** Take the lock, and make good what a dead owner left. */
+  /** Take the lock, and make good what a dead owner left. With no other queue's lock. */
   #lockWhole(timeout?: number): void {
-    while (this.#lock.lock(timeout)) {
-      const peer = this.#memory.read(this.#peer) as Address;
-      if (peer === NULL) {
-        this.#mendOrTell();
-        return;
-      }
-      // It died in a splice: what is where can be told only with both locks, taken in the order of all.
-      this.#lock.unlock(true);
+    for (let peer = this.#lockUnlessTorn(timeout); peer !== NULL; peer = this.#lockUnlessTorn(timeout)) {
       WfcQueue.#settle(this.#domain, this.address, peer, timeout);
     }
+  }
+
+  /**
+   * Take the lock, and mend the links if its owner died.
+   * @returns NULL; or, without the lock, the other queue of a splice in which the owner died: what is where can be told only with both locks, taken in the order of all
+   */
+  #lockUnlessTorn(timeout?: number): Address {
+    if (!this.#lock.lock(timeout)) return NULL;
+    const peer = this.#memory.read(this.#peer) as Address;
+    if (peer === NULL) this.#mendOrTell();
+    else this.#lock.unlock(true);
+    return peer;
   }
 
   #mendOrTell(): void {

@@ -93,6 +93,8 @@ export class WfcQueue {
   readonly #lock: RobustMutex;
   /** Whether `dequeueLock` was called: calls need not take the lock. */
   #locked = false;
+  /** Whether a call under `dequeueLock` was cut off: the links may be as a dead owner leaves them. */
+  #torn = false;
 
   /** @param address of a queue that `formatWfcQueue` or `create` has made */
   constructor(domain: Domain, address: Address) {
@@ -162,8 +164,9 @@ export class WfcQueue {
 
   /** @throws QuiesceError (ERR_NOT_OWNER) */
   dequeueUnlock(): void {
-    this.#lock.unlock();
+    this.#lock.unlock(this.#torn);
     this.#locked = false;
+    this.#torn = false;
   }
 
   /**
@@ -226,7 +229,7 @@ export class WfcQueue {
    */
   first(): Address {
     this.#mustBeLocked("first()");
-    return this.#oldest();
+    return this.#whileLocked(() => this.#oldest());
   }
 
   /**
@@ -235,7 +238,7 @@ export class WfcQueue {
    */
   next(node: Address): Address {
     this.#mustBeLocked("next()");
-    return this.#after(node);
+    return this.#whileLocked(() => this.#after(node));
   }
 
   /** Call `fn` with each node, oldest first, also with those that are enqueued meanwhile; nobody dequeues meanwhile. */
@@ -314,9 +317,21 @@ export class WfcQueue {
   }
 
   #withLock<T>(operation: string, fn: () => T): T {
-    if (this.#locked) return fn();
+    if (this.#locked) return this.#whileLocked(fn);
     this.#domain.beforeUpdate(`WfcQueue.${operation}`);
     return this.#underLock(fn);
+  }
+
+  /** With `dequeueLock`. What throws is no reason to give up the caller's lock, but the links may be torn: they are mended before the next call, or by the next owner. */
+  #whileLocked<T>(fn: () => T): T {
+    if (this.#torn) this.#mend();
+    this.#torn = false;
+    try {
+      return fn();
+    } catch (error) {
+      if (!(error instanceof QuiesceError)) this.#torn = true; // a refusal has changed nothing
+      throw error;
+    }
   }
 
   #underLock<T>(fn: () => T): T {

@@ -15,7 +15,7 @@
  *
  * Guarantees
  *   A  a writer is alone; readers are together.
- *   B  writers come first: from when one has the mutex, no reader enters that had not begun to.
+ *   B  writers come first: from when one has closed the gate, no reader enters until it has left, but for those it waits for.
  *   C  a writer that dies is made good: the next one who enters, reader or writer, runs `repair` alone, and until that has succeeded nobody else enters.
  *   D  a reader that dies inside stays counted, and every later writer ends with LockReadersError. The count does not say whose it is, so nothing can be done for
  *      the reaper to take it back: this is what a lock that counts its readers costs. A section of a reader that dies is simply over (rcu/).

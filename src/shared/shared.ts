@@ -112,7 +112,7 @@ const REAP_WAIT = 20;
 /** Longest pause between two questions whether a thread has ended, in ms. */
 const LONGEST_PAUSE = 500;
 /**
- * How long a thread is left alone after its lock is free, where `exit` comes early, in ms. Deno frees the lock in terminate() itself, while the thread
+ * How long a thread is left alone after its lock was found free, where the platform tells, in ms. Deno frees the lock in terminate() itself, while the thread
  * runs on to V8's next interrupt check (2.9.6; measured: a fill of 100 ms goes on). A busy machine may hold the thread up until then; this is no
  * guarantee: test/threads/death.test.ts still fails there.
  */
@@ -318,19 +318,26 @@ export class Shared {
   }
 
   /**
-   * Ask of every attached thread whether it has ended, and reap those that have: for workers whose end nobody is told, such as web
-   * workers. Without Web Locks (Node 20 and 22, Bun) it finds none. Keeps no process alive.
+   * Ask of every attached thread whether it has ended, and reap those that have, after a while (300 ms) and a second question: for workers whose end nobody is
+   * told, such as web workers. Without Web Locks (Node 20 and 22, Bun) it finds none. Keeps no process alive.
    * @returns the numbers of the threads it reaped
    * @throws ClosedError
    */
   async reapDead(): Promise<number[]> {
     if (this.#closed) throw new ClosedError("this shared memory");
     const { memory, layout } = this.domain.arena;
-    const threads = liveThreads(memory, layout);
-    const answers = await Promise.all(threads.map((thread) => this.isDead(thread)));
-    const dead = threads.filter((_, i) => answers[i] === true);
+    const found = await this.#deadOf(liveThreads(memory, layout));
+    if (found.length === 0) return found;
+    await pause(LINGER);
+    if (this.#closed) return [];
+    const dead = await this.#deadOf(found); // somebody else may have reaped some
     for (const thread of dead) this.#reap(thread);
     return dead;
+  }
+
+  async #deadOf(threads: readonly number[]): Promise<number[]> {
+    const answers = await Promise.all(threads.map((thread) => this.isDead(thread)));
+    return threads.filter((_, i) => answers[i] === true);
   }
 
   #reap(thread: number): void {

@@ -3,7 +3,7 @@
  *
  * What is read is what was written: whatever JSON.stringify would leave out or replace in silence (undefined, functions, symbols, NaN, instances of
  * classes, Map, holes in arrays) is refused. An object's or a class's own `toJSON` is respected: then what it gives is stored, and read. Only -0 is
- * stored as 0, and keys that are symbols are left out.
+ * stored as 0, and left out are keys that are symbols, and what an array has besides its elements (such as `index` and `groups` of a match).
  *
  * Two values are equal when their texts are: {a, b} and {b, a} differ.
  */
@@ -87,7 +87,7 @@ function sayableObject(value: object, path: Path): unknown {
       (changed as unknown[])[i] = said;
     }
   } else {
-    if (!isPlain(value)) return refuse(`an instance of ${show(value)}, which has no toJSON`, path);
+    if (!isPlain(value)) return refuse(`an instance of ${show(value)}, which is no plain object`, path);
     for (const key of Object.keys(value)) {
       keys[depth] = key;
       const held = (value as Record<string, unknown>)[key];

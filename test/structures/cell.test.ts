@@ -146,6 +146,7 @@ onEach("refusals change nothing", ({ attach, flavor }) => {
   assert.throws(() => cell.commit(7 as never), code("ERR_COPY"));
   assert.throws(() => cell.commit({ value: 1, base: 1, version: -1 }), code("ERR_COPY"));
   assert.throws(() => cell.commit(cell.copy(), { maxDistance: Number.NaN }), code("ERR_INVALID_SIZE"));
+  assert.throws(() => cell.commit(cell.copy(), { merge: "mergeAny" as never }), code("ERR_MERGE"));
   assert.throws(() => cell.commit({ ...early, value: 5 }, { merge: mergeAny }), /no base/);
   assert.throws(() => cell.commit({ ...cell.copy(), value: 2 ** 32 }), code("ERR_VALUE_TYPE"));
   const failing = (): never => {

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { field } from "../../src/memory/address.js";
+import { type Address, field } from "../../src/memory/address.js";
 import { SpinLock } from "../../src/memory/spin-lock.js";
 import { ORIGIN_WORDS } from "../../src/rcu/section-origin.js";
 import { RcuHlist } from "../../src/structures/list/hlist.js";
@@ -57,6 +57,49 @@ function refusesTwice<L extends Taken>(kind: Kind<L>): void {
 refusesTwice(listKind);
 refusesTwice(hlistKind);
 refusesTwice(nullsKind);
+
+test("nothing is added after what was deleted, or before it, or after what does not lead there and back", () => {
+  const kinds = [listKind, hlistKind].map((kind) => ({ kind, ...filled(kind as Kind<RcuList | RcuHlist>) }));
+  for (const { kind, world, domain, ground, lock, list, contents } of kinds) {
+    const [deleted, last, free] = [linkOf(ground, 1), linkOf(ground, 2), linkOf(ground, 3)];
+    const adds: Record<string, (place: Address) => void> =
+      list instanceof RcuList
+        ? { addRcu: (place) => list.addRcu(free, place), addTailRcu: (place) => list.addTailRcu(free, place) }
+        : { addBehindRcu: (place) => list.addBehindRcu(free, place), addBeforeRcu: (place) => list.addBeforeRcu(free, place) };
+    list.delRcu(deleted);
+    if (list instanceof RcuList) list.bidirDelRcu(last);
+    else list.delRcu(last);
+    world.snapshot();
+    for (const [name, add] of Object.entries(adds)) {
+      assert.equal(
+        refusal(() => add(deleted), new RegExp(`${name}\\(\\).*deleted already`)),
+        "ListError ERR_NOT_LINKED",
+      );
+      assert.match(
+        refusal(() => add(last), new RegExp(`${name}\\(\\).*deleted already`)),
+        /^ListError ERR_(NOT_LINKED|LIST_CORRUPT)$/,
+      );
+      assert.equal(
+        refusal(() => add(linkOf(ground, 4)), /in no list/),
+        "ListError ERR_NOT_LINKED",
+      );
+    }
+    assert.ok(world.isAsSnapshot(), `${kind.name}: not one word`);
+    assert.deepEqual(contents(), [[0], []]);
+    if (list instanceof RcuList) {
+      domain.arena.memory.store(field(linkOf(ground, 0), 1), last);
+      assert.equal(
+        refusal(() => list.addRcu(free, headOf(ground, 0)), /does not lead back.*repair\(\)/),
+        "ListError ERR_LIST_CORRUPT",
+      );
+      list.repair(headOf(ground, 0));
+      list.addRcu(free, headOf(ground, 0));
+      assert.deepEqual(contents(), [[3, 0], []]);
+    }
+    lock.unlock();
+    domain.detach();
+  }
+});
 
 test("an entry that keeps both ways is not deleted twice either", () => {
   const { domain, ground, lock, list, contents } = filled(listKind);

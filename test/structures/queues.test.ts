@@ -227,3 +227,70 @@ test("what throws in forEach leaves the queue whole, and its lock free", () => {
   assert.deepEqual(list(queue), nodes);
   domain.detach();
 });
+
+test("what throws under dequeueLock, at any access, leaves the queue whole: for the next call, and for the next owner", () => {
+  const world = new World(16);
+  const builder = world.domain(1);
+  const { address } = WfcQueue.create(builder);
+  const nodes = nodesOf(builder, 3);
+  builder.detach();
+  world.snapshot();
+  let cut = 0;
+  for (const goesOn of [true, false]) {
+    for (const call of ["dequeue", "first", "next", "forEach"] as const) {
+      for (let access = 1, threw = true; threw; access++) {
+        world.restore();
+        const memory = world.dying();
+        const [domain, other] = [world.domain(1, memory), world.domain(2)];
+        const [queue, theirs] = [new WfcQueue(domain, address), new WfcQueue(other, address)];
+        const [oldest, ...newer] = call === "dequeue" && access % 2 === 1 ? nodes.slice(0, 1) : nodes;
+        queue.enqueue(oldest as Address);
+        queue.dequeueLock();
+        if (call === "next") queue.first();
+        for (const node of newer) queue.enqueue(node);
+        memory.arm();
+        memory.hook = (now) => {
+          if (now === access) throw new RangeError("the stack overflowed here");
+        };
+        let taken: Address = NULL;
+        threw = false;
+        const calls = {
+          dequeue: () => {
+            taken = queue.dequeue();
+          },
+          first: () => queue.first(),
+          next: () => queue.next(oldest as Address),
+          forEach: () => queue.forEach(() => {}),
+        };
+        try {
+          calls[call]();
+        } catch (error) {
+          assert.ok(error instanceof RangeError);
+          threw = true;
+          cut++;
+        }
+        memory.hook = undefined;
+        const when = `${call} cut off at access ${access} (${memory.last})`;
+        if (goesOn)
+          assert.equal(
+            queue.forEach(() => {}),
+            undefined,
+          );
+        queue.dequeueUnlock();
+        assert.deepEqual(theirs.check(), [], when);
+        const left = list(theirs);
+        // What it had taken out it had not come to give.
+        if (threw && call === "dequeue") assert.deepEqual(left, left.includes(oldest as Address) ? [oldest, ...newer] : newer, when);
+        else assert.deepEqual(left, taken === NULL ? [oldest, ...newer] : newer, when);
+        if (!left.includes(oldest as Address)) {
+          theirs.enqueue(oldest as Address);
+          assert.deepEqual(list(theirs), [...newer, oldest], when);
+          assert.deepEqual(theirs.check(), [], when);
+        }
+        domain.detach();
+        other.detach();
+      }
+    }
+  }
+  assert.ok(cut > 40, `${cut}`);
+});

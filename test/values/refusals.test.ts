@@ -69,7 +69,7 @@ test("what JSON would lose in silence is refused, with its place", () => {
     [function f() {}, /got the function f\.$/],
     [Number.NaN, /got NaN, which JSON would make null\.$/],
     [Number.POSITIVE_INFINITY, /got Infinity/],
-    [new Map(), /got an instance of Map, which has no toJSON\.$/],
+    [new Map(), /got an instance of Map, which is no plain object\.$/],
     [new Uint8Array(2), /instance of Uint8Array/],
     [/x/, /instance of RegExp/],
     [new Number(7), /instance of Number/],

@@ -259,11 +259,13 @@ export class Cell<T, None = undefined> {
    * Publish a copy (L3). If no newer version than the copied one is there, it takes its place. Else it is merged, when there is a merge function, with the newest,
    * and takes that one's place.
    * @throws ConflictError: newer versions are there, and no merge, or too many, or the merge threw a MergeConflict; ValueError, OutOfMemoryError, ContextError
-   *   (in a section), ClosedError; QuiesceError (ERR_COPY) for what is no copy; what `merge` throws
+   *   (in a section), ClosedError; QuiesceError (ERR_COPY) for what is no copy, (ERR_MERGE) for a `merge` that is no function; what `merge` throws
    */
   commit(copy: Copy<T | None>, { merge, maxDistance = Number.POSITIVE_INFINITY }: CommitOptions<T> = {}): Committed {
     this.#mayUpdate("commit()");
     checkCopy(copy);
+    if (merge !== undefined && typeof merge !== "function")
+      throw new QuiesceError("ERR_MERGE", `merge is a function of (base, mine, theirs); got ${show(merge)}.`);
     if (!(maxDistance >= 0)) throw new InvalidSizeError("maxDistance", maxDistance, "a number that is not negative");
     const { value: mine, base, version: before } = copy as Copy<T>;
     const prepared = this.#codec.prepare(mine);

@@ -54,9 +54,10 @@ export class RcuHlist extends HashChain {
     this.link(node, this.pprev("addBeforeRcu()", next));
   }
 
-  /** Add an entry behind another. */
+  /** Add an entry behind another. @throws ListError (ERR_NOT_LINKED, ERR_LIST_CORRUPT): that one was deleted */
   addBehindRcu(node: Address, prev: Address): void {
     this.mayUpdate("addBehindRcu()", prev);
+    this.pprev("addBehindRcu()", prev); // behind a deleted one nobody would find it
     this.link(node, prev);
   }
 

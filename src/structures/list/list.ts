@@ -130,10 +130,21 @@ export class RcuList extends ListView {
     this.memory.store(head, head);
   }
 
-  /** Add an entry after a head or entry: at the beginning, after a head. */
+  /** Add an entry after a head or entry: at the beginning, after a head. @throws ListError (ERR_NOT_LINKED, ERR_LIST_CORRUPT): that one was deleted */
   addRcu(entry: Address, head: Address): void {
     this.mayUpdate("addRcu()", head);
-    this.#insert(entry, head, this.memory.load(head) as Address);
+    const next = this.memory.load(head) as Address;
+    if (next === NULL || this.memory.load(field(next, PREV)) !== head) this.#refusePlace(head, next);
+    this.#insert(entry, head, next);
+  }
+
+  /** What comes after a place does not lead back to it: the place was deleted, mostly (the kernel's __list_add_valid). @throws ListError */
+  #refusePlace(place: Address, next: Address): never {
+    this.#before("addRcu()", place);
+    throw new ListError(
+      "ERR_LIST_CORRUPT",
+      `addRcu() after ${place}, which leads to ${next}, but that does not lead back: somebody changed the list without its lock, or a writer died and nobody called repair().`,
+    );
   }
 
   /** Add an entry before a head or entry: at the end, before a head. @throws ListError (ERR_NOT_LINKED) */

@@ -111,21 +111,32 @@ export class SharedList<T> {
 
   /** A copy of the first value, or undefined. @throws ClosedError */
   first(): T | undefined {
+    const memory = this.#memory;
     return this.#inSection(() => {
-      const node = this.#memory.load(this.#head) as Address;
-      return this.#isEnd(node) ? undefined : this.#valueAt(node);
+      for (;;) {
+        const node = memory.load(this.#head) as Address;
+        if (this.#isEnd(node)) return undefined;
+        const block = this.#blockOf(node);
+        // The block was the value all the while between its two loads, since none comes back in a section; and in between, the node was the first.
+        if (memory.load(this.#head) === node && this.#blockOf(node) === block) return this.#codec.read(memory, block);
+      }
     });
   }
 
   /** A copy of the last value, or undefined. @throws ClosedError */
   last(): T | undefined {
+    const memory = this.#memory;
     return this.#inSection(() => {
-      const memory = this.#memory;
-      if (this.#isEnd(memory.load(this.#head) as Address)) return undefined;
-      let node = this.#list.tailRcu(this.#head);
-      // What is behind it a writer is adding right now, or had added when it died.
-      for (let next = memory.load(node) as Address; !this.#isEnd(next); next = memory.load(node) as Address) node = next;
-      return this.#isEnd(node) ? undefined : this.#valueAt(node);
+      for (;;) {
+        if (this.#isEnd(memory.load(this.#head) as Address)) return undefined;
+        let node = this.#list.tailRcu(this.#head);
+        // What is behind it a writer is adding right now, or had added when it died.
+        for (let next = memory.load(node) as Address; !this.#isEnd(next); next = memory.load(node) as Address) node = next;
+        if (this.#isEnd(node)) return undefined;
+        const block = this.#blockOf(node);
+        // As in first(). A node that was removed meanwhile keeps what it had when it was the last.
+        if (this.#isEnd(memory.load(node) as Address) && this.#blockOf(node) === block) return this.#codec.read(memory, block);
+      }
     });
   }
 
@@ -144,8 +155,12 @@ export class SharedList<T> {
     }
   }
 
+  #blockOf(node: Address): Address {
+    return this.#memory.load(field(node, NodeWord.VALUE)) as Address;
+  }
+
   #valueAt(node: Address): T {
-    return this.#codec.read(this.#memory, this.#memory.load(field(node, NodeWord.VALUE)) as Address);
+    return this.#codec.read(this.#memory, this.#blockOf(node));
   }
 
   #idOf(node: Address): number {

@@ -136,7 +136,7 @@ export class LfStack {
     return this.#memory.read(node) as Address;
   }
 
-  /** Call `fn` with each node of a chain that `popAll` gave, newest first; `fn` may free it, or push it elsewhere. */
+  /** Call `fn` with each node of a chain that `popAll` gave, newest first; beside `popBlocking` `fn` may free it, or push it elsewhere; beside `popInSection` it gives it up as who pops there (`domain.retire`). */
   forEach(chain: Address, fn: (node: Address) => void): void {
     for (let node = chain; node !== NULL; ) {
       const next = this.next(node);

@@ -93,6 +93,8 @@ export class WfcQueue {
   readonly #lock: RobustMutex;
   /** Whether `dequeueLock` was called: calls need not take the lock. */
   #locked = false;
+  /** Whether a call under `dequeueLock` was cut off: the links may be as a dead owner leaves them. */
+  #torn = false;
 
   /** @param address of a queue that `formatWfcQueue` or `create` has made */
   constructor(domain: Domain, address: Address) {
@@ -162,8 +164,9 @@ export class WfcQueue {
 
   /** @throws QuiesceError (ERR_NOT_OWNER) */
   dequeueUnlock(): void {
-    this.#lock.unlock();
+    this.#lock.unlock(this.#torn);
     this.#locked = false;
+    this.#torn = false;
   }
 
   /**
@@ -190,7 +193,15 @@ export class WfcQueue {
     this.#domain.beforeUpdate("WfcQueue.splice()");
     if (src.empty()) return "src-empty";
     const [first, second] = this.address < src.address ? [this, src] : [src, this]; // one order for all
-    return first.#underLock(() => second.#underLock(() => this.#spliceFrom(src)));
+    for (;;) {
+      let peer: Address = NULL;
+      const result = first.#underLock(() => {
+        peer = second.#lockUnlessTorn();
+        return peer === NULL ? second.#thenUnlock(() => this.#spliceFrom(src)) : undefined;
+      });
+      if (result !== undefined) return result;
+      WfcQueue.#settle(this.#domain, second.address, peer); // without a lock: it takes those of both in the order of all, and one may be `first`'s
+    }
   }
 
   #spliceFrom(src: WfcQueue): SpliceResult {
@@ -218,7 +229,7 @@ export class WfcQueue {
    */
   first(): Address {
     this.#mustBeLocked("first()");
-    return this.#oldest();
+    return this.#whileLocked(() => this.#oldest());
   }
 
   /**
@@ -227,7 +238,7 @@ export class WfcQueue {
    */
   next(node: Address): Address {
     this.#mustBeLocked("next()");
-    return this.#after(node);
+    return this.#whileLocked(() => this.#after(node));
   }
 
   /** Call `fn` with each node, oldest first, also with those that are enqueued meanwhile; nobody dequeues meanwhile. */
@@ -306,13 +317,30 @@ export class WfcQueue {
   }
 
   #withLock<T>(operation: string, fn: () => T): T {
-    if (this.#locked) return fn();
+    if (this.#locked) return this.#whileLocked(fn);
     this.#domain.beforeUpdate(`WfcQueue.${operation}`);
     return this.#underLock(fn);
   }
 
+  /** With `dequeueLock`. What throws is no reason to give up the caller's lock, but the links may be torn: they are mended before the next call, or by the next owner. */
+  #whileLocked<T>(fn: () => T): T {
+    if (this.#torn) this.#mend();
+    this.#torn = false;
+    try {
+      return fn();
+    } catch (error) {
+      if (!(error instanceof QuiesceError)) this.#torn = true; // a refusal has changed nothing
+      throw error;
+    }
+  }
+
   #underLock<T>(fn: () => T): T {
     this.#lockWhole();
+    return this.#thenUnlock(fn);
+  }
+
+  /** With the lock, which is let go then. */
+  #thenUnlock<T>(fn: () => T): T {
     let failed = true;
     try {
       const result = fn();
@@ -325,18 +353,23 @@ export class WfcQueue {
 
   // Recovery and checks --------------------------------------------------------------------------------
 
-  /** Take the lock, and make good what a dead owner left. */
+  /** Take the lock, and make good what a dead owner left. With no other queue's lock. */
   #lockWhole(timeout?: number): void {
-    while (this.#lock.lock(timeout)) {
-      const peer = this.#memory.read(this.#peer) as Address;
-      if (peer === NULL) {
-        this.#mendOrTell();
-        return;
-      }
-      // It died in a splice: what is where can be told only with both locks, taken in the order of all.
-      this.#lock.unlock(true);
+    for (let peer = this.#lockUnlessTorn(timeout); peer !== NULL; peer = this.#lockUnlessTorn(timeout)) {
       WfcQueue.#settle(this.#domain, this.address, peer, timeout);
     }
+  }
+
+  /**
+   * Take the lock, and mend the links if its owner died.
+   * @returns NULL; or, without the lock, the other queue of a splice in which the owner died: what is where can be told only with both locks, taken in the order of all
+   */
+  #lockUnlessTorn(timeout?: number): Address {
+    if (!this.#lock.lock(timeout)) return NULL;
+    const peer = this.#memory.read(this.#peer) as Address;
+    if (peer === NULL) this.#mendOrTell();
+    else this.#lock.unlock(true);
+    return peer;
   }
 
   #mendOrTell(): void {

@@ -50,6 +50,8 @@ export class Entries {
   readonly #count: Address;
   readonly #hasExpired: (entry: Address) => boolean;
   readonly #mend: () => void;
+  /** Whether the update under way took place. */
+  #isPublished = false;
   /** Version of the entry that the last update put in; by how many entries there are more. */
   version = 0;
   added = 0;
@@ -86,6 +88,7 @@ export class Entries {
     const { stock } = this.#tables;
     stock.givesBack = update.value === undefined;
     let outcome: Outcome = "refused";
+    this.#isPublished = false;
     try {
       outcome = this.#try(hash, update, block);
       while (outcome === "held" || outcome === "no memory") {
@@ -94,8 +97,9 @@ export class Entries {
         outcome = this.#try(hash, update, block);
       }
     } finally {
-      // What an error has left unfinished may be in the map: the next publication sees to it.
-      if (outcome !== "done" && block !== NULL && !this.#publication.isUnfinished) this.#heap.kfree(block);
+      // After an error it may be in the map; what is unfinished then the next publication sees to.
+      const isPublished = this.#isPublished || this.#publication.isUnfinished;
+      if (block !== NULL && !isPublished) this.#heap.kfree(block);
       stock.drop();
     }
     if (this.#tables.needsRepair) this.#repair();
@@ -175,6 +179,7 @@ export class Entries {
         this.#heap.kfree(made); // another was faster
         continue;
       }
+      this.#isPublished = true;
       publication.retireOld(change, this.#retire);
       return "done";
     }

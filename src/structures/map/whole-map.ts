@@ -71,7 +71,15 @@ export class WholeMap {
 
   /** Take all entries. @throws LockTimeoutError, OutOfMemoryError */
   clear(): void {
-    this.#underLock((table) => this.#clearHeld(table));
+    const clear = (): void => this.#underLock((table) => this.#clearHeld(table));
+    try {
+      clear();
+    } catch (error) {
+      if (!(error instanceof OutOfMemoryError)) throw error;
+      // What holding it moved, and so retired, comes back first.
+      this.#domain.flushSync(FLUSH_WAIT);
+      clear();
+    }
   }
 
   #clearHeld(table: Table): void {

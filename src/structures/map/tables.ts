@@ -221,18 +221,36 @@ export class Tables {
     this.#raise(this.#found, version);
   }
 
-  /** The blocks of all buckets, if nothing has changed between two looks at them; undefined when something has, or is being moved. */
+  /** The blocks of all buckets, if nothing has changed between two looks at them; undefined when something has, or they cannot be told apart (shrinking). */
   collectTwice(): Address[] | undefined {
     this.#refresh(); // the table of this epoch may be another's since
     const table = this.#table;
+    const next = this.nextOf(table);
+    if (next !== undefined && next.bits < table.bits) return undefined;
+    const words = this.#collect(table, next);
+    const again = this.#collect(table, next);
+    if (words === undefined || words.length !== again?.length || words.some((word, i) => word !== again[i])) return undefined;
+    return words.map(blockOf).filter((block) => block !== EMPTY);
+  }
+
+  /** What every bucket says, here or, once it is MOVED, in the next table; undefined when one is held, or is moved on from there. */
+  #collect(table: Table, next: Table | undefined): number[] | undefined {
     const words: number[] = [];
     for (let index = 0; index < table.buckets; index++) {
       const word = this.#memory.load(table.bucket(index));
-      if (markOf(word) !== Mark.NONE) return undefined;
-      words.push(word);
+      const mark = markOf(word);
+      if (mark === Mark.NONE || mark === Mark.MOVING) words.push(word);
+      else if (mark === Mark.HELD || next === undefined) return undefined;
+      else {
+        const bits = next.bits - table.bits;
+        for (let target = index << bits; target < (index + 1) << bits; target++) {
+          const moved = this.#memory.load(next.bucket(target));
+          if (markOf(moved) !== Mark.NONE) return undefined;
+          words.push(moved);
+        }
+      }
     }
-    for (let index = 0; index < table.buckets; index++) if (this.#memory.load(table.bucket(index)) !== words[index]) return undefined;
-    return words.filter((word) => word !== EMPTY) as Address[];
+    return words;
   }
 
   // Moving ---------------------------------------------------------------------------------------------

@@ -71,7 +71,7 @@ export class WholeMap {
 
   /** Take all entries. @throws LockTimeoutError, OutOfMemoryError */
   clear(): void {
-    const clear = (): void => this.#underLock((table) => this.#clearHeld(table));
+    const clear = (): void => this.#underLock((table) => this.#clearHeld(table), true);
     try {
       clear();
     } catch (error) {
@@ -99,12 +99,12 @@ export class WholeMap {
   }
 
   /** Run `fn`, in a section, with the lock and every bucket held. What it has not let go of is, unless it has put another table in its place. */
-  #underLock<R>(fn: (table: Table) => R): R {
+  #underLock<R>(fn: (table: Table) => R, givesBack = false): R {
     const { lock } = this.#tables;
     lock.lockRepaired(this.mend);
     let table: Table;
     try {
-      table = this.#hold();
+      table = this.#hold(givesBack);
     } catch (error) {
       lock.unlock(!(error instanceof QuiesceError)); // our own refusals come before anything is held
       throw error;
@@ -125,11 +125,16 @@ export class WholeMap {
     }
   }
 
-  /** With the lock: hold every bucket. Where moving on lacks memory, what was moved so far is waited for. @throws OutOfMemoryError, and nothing is held */
-  #hold(): Table {
-    this.#tables.stock.givesBack = true;
+  /**
+   * With the lock: hold every bucket. Where moving on lacks memory, what was moved so far is waited for.
+   * @param givesBack all will be given back: it may take of the reserve. Else moving on must not: deleting lives on that
+   * @throws OutOfMemoryError, and nothing is held
+   */
+  #hold(givesBack = false): Table {
+    this.#tables.stock.givesBack = givesBack;
+    const hold = (): Table | undefined => this.#tables.hold();
     for (let left = Number.POSITIVE_INFINITY; ; ) {
-      const table = this.inSection(() => this.#heap.withReserve(() => this.#tables.hold()));
+      const table = this.inSection(() => (givesBack ? this.#heap.withReserve(hold) : hold()));
       if (table !== undefined) return table;
       const { unmoved } = this.#tables;
       if (unmoved >= left) {

@@ -54,8 +54,8 @@ import {
   UNMADE,
 } from "./words.js";
 
-/** Buckets that a writer moves at each update while there are some to be moved. */
-const MOVES = 16;
+/** Buckets that a writer moves at each update while there are some to be moved: lookups take longer until all are. */
+const MOVES = 128;
 
 /** Where a writer found a bucket. */
 export type Found =
@@ -174,7 +174,7 @@ export class Tables {
       const next = this.nextOf(table);
       // HELD, and not to be replaced by another table: at the instant of the load it was current.
       if (next === undefined) return { block: blockOf(word), shift: table.shift };
-      const now = this.#memory.load(table.wordOf(hash));
+      const now = mark === Mark.HELD ? this.#memory.load(table.wordOf(hash)) : word;
       if (now !== word) {
         // It was HELD, and was let go before there was a next table, where the bucket may be UNMADE still. One that still is HELD, is for ever (clear).
         word = now;
@@ -256,10 +256,10 @@ export class Tables {
   // Moving ---------------------------------------------------------------------------------------------
 
   /** In a section, at each update: move a few buckets, if there are some to be moved; and if all are, let ROOT say so. */
-  help(): void {
+  help(most: number = MOVES): void {
     const table = this.current;
     const next = this.nextOf(table);
-    if (next === undefined || !this.#moveSome(table, next, MOVES)) return;
+    if (next === undefined || !this.#moveSome(table, next, most)) return;
     this.#withLockNow(() => this.#finish(table, next));
   }
 

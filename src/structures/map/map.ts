@@ -435,7 +435,7 @@ export class SharedMap<K, T, V = T> {
     this.#domain.beforeUpdate(`${this.#name}.setMany()`);
     this.#resizeFor(this.size + prepared.length);
     for (const [key, value] of prepared) this.#update("setMany()", key, value, undefined, options);
-    this.#whole.inSection(() => this.#tables.help(Number.POSITIVE_INFINITY)); // who sets many reads more: lookups are fastest in one table
+    this.#whole.inSection(() => this.#tables.help(true)); // who sets many reads more: lookups are fastest in one table
   }
 
   /** Take all entries, at one instant. Gives memory back. @throws as `set` */

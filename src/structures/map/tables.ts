@@ -54,8 +54,10 @@ import {
   UNMADE,
 } from "./words.js";
 
-/** Buckets that a writer moves at each update while there are some to be moved: lookups take longer until all are. */
-const MOVES = 128;
+/** Buckets that a writer moves at each update while there are some to be moved, a thousandth of them within these: lookups take longer until all are. */
+const LEAST_MOVES = 16;
+const MOST_MOVES = 128;
+const MOVES_SHIFT = 10;
 
 /** Where a writer found a bucket. */
 export type Found =
@@ -256,8 +258,9 @@ export class Tables {
   // Moving ---------------------------------------------------------------------------------------------
 
   /** In a section, at each update: move a few buckets, if there are some to be moved; and if all are, let ROOT say so. */
-  help(most: number = MOVES): void {
+  help(all = false): void {
     const table = this.current;
+    const most = all ? table.buckets : Math.min(MOST_MOVES, Math.max(LEAST_MOVES, table.buckets >>> MOVES_SHIFT));
     const next = this.nextOf(table);
     if (next === undefined || !this.#moveSome(table, next, most)) return;
     this.#withLockNow(() => this.#finish(table, next));

@@ -440,6 +440,24 @@ export const map: readonly Mutant[] = [
     ),
   },
   {
+    name: "a snapshot of two tables looks once",
+    number: "S12",
+    breaks: "a snapshot is of one instant, while a table is moved, too",
+    killer: "map: snapshot of two tables, against a writer of both",
+    kinds: wrong,
+    patch: patch(
+      Tables.prototype,
+      "collectTwice",
+      () =>
+        function (this: Tables) {
+          const { bits } = this.nextOf(this.current) ?? this.current;
+          const blocks = new Set(Array.from({ length: 1 << bits }, (_, bucket) => this.find(bucket << (32 - bits))));
+          blocks.delete(EMPTY as Address);
+          return [...blocks];
+        },
+    ),
+  },
+  {
     name: "a deleted entry's version is forgotten",
     number: "S13",
     breaks: "a version is that of one state of one entry, for ever",

@@ -202,6 +202,28 @@ export const mapMoves: readonly Scenario[] = [
     },
   }),
   inArena({
+    name: "map: snapshot of two tables, against a writer of both",
+    setup: moving(2, 3, [A], [A, 1], [E, 1]),
+    threads: [
+      (a) => {
+        const map = mapOf(a);
+        map.set(E, 2); // in the next table
+        map.set(A, 2); // which it moves first
+      },
+      (a) => {
+        const seen = mapOf(a).snapshot();
+        return [seen.get(E), seen.get(A)];
+      },
+    ],
+    verify: (a, [, seen]) => {
+      inOrder([String(seen)], ["1,1", "2,1", "2,2"]);
+      verifyMap(a, mapOf(a), [
+        [E, 2],
+        [A, 2],
+      ]);
+    },
+  }),
+  inArena({
     name: "map: clear while the map grows, against a writer",
     setup: moving(2, 3, [F], [A, 1], [E, 1]),
     threads: [(a) => mapOf(a).clear(), (a) => void mapOf(a).set(A, 2)],

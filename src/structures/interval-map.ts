@@ -30,6 +30,7 @@ import { QuiesceError } from "../memory/errors.js";
 import type { Memory } from "../memory/memory.js";
 import { RobustMutex } from "../memory/robust-mutex.js";
 import type { Domain } from "../rcu/domain.js";
+import { inSection } from "../rcu/in-section.js";
 import { type CodecBase, copyingView, type View } from "../values/codec.js";
 import { Bonsai, LEFT, RIGHT, type Side } from "./bonsai.js";
 import { type NodeOffsets, nodeOffsets } from "./bounds.js";
@@ -184,13 +185,7 @@ export class IntervalMap<B extends BoundsName, T, V = T> {
 
   /** A copy of the first entry that ends at the key or after it. */
   #entryFrom(key: unknown): { lo: unknown; hi: unknown; value: T } | undefined {
-    const { reader } = this.#domain;
-    const nesting = reader.begin();
-    try {
-      return this.#firstEndingFrom(key);
-    } finally {
-      reader.endTo(nesting);
-    }
+    return inSection(this.#domain.reader, () => this.#firstEndingFrom(key));
   }
 
   #firstEndingFrom(key: unknown): { lo: unknown; hi: unknown; value: T } | undefined {

@@ -33,6 +33,7 @@ import type { Memory } from "../../memory/memory.js";
 import { Publication } from "../../memory/publication.js";
 import type { Domain } from "../../rcu/domain.js";
 import type { Reader } from "../../rcu/flavors/flavor.js";
+import { inSection } from "../../rcu/in-section.js";
 import { type CodecBase, isCodec } from "../../values/codec.js";
 import { show, ValueError } from "../../values/errors.js";
 import { Changes, type WatchOptions } from "../changes.js";
@@ -192,12 +193,7 @@ export class Cell<T, None = undefined> {
   }
 
   #inSection<R>(look: (block: Address) => R): R {
-    const nesting = this.#reader.begin();
-    try {
-      return look(this.#memory.load(this.#pointer) as Address);
-    } finally {
-      this.#reader.endTo(nesting);
-    }
+    return inSection(this.#reader, () => look(this.#memory.load(this.#pointer) as Address));
   }
 
   #current(): { version: number; value: T | None } {

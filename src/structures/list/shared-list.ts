@@ -37,6 +37,7 @@ import { InvalidAddressError, QuiesceError } from "../../memory/errors.js";
 import type { Memory } from "../../memory/memory.js";
 import { RobustMutex } from "../../memory/robust-mutex.js";
 import type { Domain } from "../../rcu/domain.js";
+import { inSection } from "../../rcu/in-section.js";
 import { type CodecBase, isCodec } from "../../values/codec.js";
 import { show } from "../../values/errors.js";
 import { HEADER_BYTES, type Place } from "../structure.js";
@@ -112,7 +113,7 @@ export class SharedList<T> {
   /** A copy of the first value, or undefined. @throws ClosedError */
   first(): T | undefined {
     const memory = this.#memory;
-    return this.#inSection(() => {
+    return inSection(this.#domain.reader, () => {
       for (;;) {
         const node = memory.load(this.#head) as Address;
         if (this.#isEnd(node)) return undefined;
@@ -126,7 +127,7 @@ export class SharedList<T> {
   /** A copy of the last value, or undefined. @throws ClosedError */
   last(): T | undefined {
     const memory = this.#memory;
-    return this.#inSection(() => {
+    return inSection(this.#domain.reader, () => {
       for (;;) {
         if (this.#isEnd(memory.load(this.#head) as Address)) return undefined;
         let node = this.#list.tailRcu(this.#head);
@@ -143,16 +144,6 @@ export class SharedList<T> {
   /** The end of the chain: the head, or NULL in a list that nobody has written to. */
   #isEnd(node: Address): boolean {
     return node === this.#head || node === NULL;
-  }
-
-  #inSection<R>(read: () => R): R {
-    const { reader } = this.#domain;
-    const nesting = reader.begin(); // and not `enter`: a codec may be the user's, and do anything
-    try {
-      return read();
-    } finally {
-      reader.endTo(nesting);
-    }
   }
 
   #blockOf(node: Address): Address {
@@ -185,7 +176,7 @@ export class SharedList<T> {
   *#each<R>(copy: (node: Address, id: number) => R): Generator<R> {
     const shown: number[] = [];
     for (let batch = FIRST_BATCH; ; batch = Math.min(2 * batch, LARGEST_BATCH)) {
-      const copies = this.#inSection(() => this.#copyAfter(shown, batch, copy));
+      const copies = inSection(this.#domain.reader, () => this.#copyAfter(shown, batch, copy));
       for (let i = 0; i < copies.length; i++) yield copies[i] as R;
       if (copies.length < batch) return;
     }

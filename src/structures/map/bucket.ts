@@ -16,7 +16,7 @@
  *   all others   private until published, immutable then
  */
 
-import { type Address, field } from "../../memory/address.js";
+import { type Address, field, NULL } from "../../memory/address.js";
 import type { Memory } from "../../memory/memory.js";
 import type { Keys } from "./keys.js";
 import { EMPTY } from "./words.js";
@@ -93,7 +93,7 @@ export class Buckets<K> {
 
   /** The entry of the parsed key; 0 when there is none. */
   find(block: Address): Address {
-    if (block <= EMPTY) return 0 as Address;
+    if (block <= EMPTY) return NULL;
     const memory = this.#memory;
     const { head } = this.#keys;
     const count = memory.read(block);
@@ -102,7 +102,7 @@ export class Buckets<K> {
       for (let i = 0; i < count; i++) {
         if (memory.read((heads + i) as Address) === head) return (heads + count + i * this.#entryWords) as Address;
       }
-      return 0 as Address;
+      return NULL;
     }
     for (let i = 0; i < count; i++) {
       if (memory.read((heads + i) as Address) !== head) continue;
@@ -110,7 +110,7 @@ export class Buckets<K> {
       const entry = block + (place >>> KEY_BITS);
       if ((place & KEY_MASK) === this.#keys.bytes && this.#sameKey(entry + this.#entryWords)) return entry as Address;
     }
-    return 0 as Address;
+    return NULL;
   }
 
   #sameKey(at: number): boolean {
@@ -277,6 +277,6 @@ export class Buckets<K> {
       if (this.#isUsed && this.#kept < USED_BITS) used |= 1 << this.#kept;
     }
     if (this.#hasUsed) memory.store(field(block, USED), used);
-    return this.#freshAt < 0 ? (0 as Address) : (at as Address);
+    return this.#freshAt < 0 ? NULL : (at as Address);
   }
 }

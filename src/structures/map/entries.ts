@@ -17,11 +17,12 @@ import type { Heap } from "../../memory/heap.js";
 import type { Memory } from "../../memory/memory.js";
 import type { Publication } from "../../memory/publication.js";
 import type { Domain } from "../../rcu/domain.js";
+import { inSection } from "../../rcu/in-section.js";
 import type { CodecBase } from "../../values/codec.js";
 import type { Place } from "../structure.js";
 import { type Buckets, nextVersion } from "./bucket.js";
 import type { Found, Tables } from "./tables.js";
-import { countOf } from "./words.js";
+import { countOf, EMPTY } from "./words.js";
 
 /** What an update is to do to the entry of the parsed key. */
 export interface Update {
@@ -121,17 +122,13 @@ export class Entries {
   }
 
   #try(hash: number, update: Update, block: Address): Outcome {
-    const { reader } = this.#domain;
-    const nesting = reader.begin();
-    try {
+    return inSection(this.#domain.reader, () => {
       // What goes gives back more than it takes; moving on does not.
       const attempt = (): Outcome => this.#attempt(hash, update, block);
       const outcome = update.value === undefined ? this.#heap.withReserve(attempt) : attempt();
       if (outcome === "done") this.#tables.help();
       return outcome;
-    } finally {
-      reader.endTo(nesting);
-    }
+    });
   }
 
   #attempt(hash: number, update: Update, valueBlock: Address): Outcome {
@@ -160,7 +157,7 @@ export class Entries {
         else this.#codec.write(memory, buckets.valueOf(entry), update.value);
       }
       this.added = (update.value === undefined ? 0 : 1) - (old === NULL ? 0 : 1);
-      const oldBlock = block > 1 ? block : NULL;
+      const oldBlock = block === EMPTY ? NULL : block;
       const oldValue = isVariable && old !== NULL ? (memory.read(buckets.valueOf(old)) as Address) : NULL;
       if (oldBlock !== NULL) publication.settle(oldBlock);
       if (oldValue !== NULL) publication.settle(oldValue);

@@ -25,6 +25,7 @@ import type { Memory } from "../../memory/memory.js";
 import { Publication } from "../../memory/publication.js";
 import type { Domain } from "../../rcu/domain.js";
 import type { Reader } from "../../rcu/flavors/flavor.js";
+import { inSection } from "../../rcu/in-section.js";
 import { type CodecBase, copyingView, type View } from "../../values/codec.js";
 import { Changes, type WatchOptions } from "../changes.js";
 import type { Place } from "../structure.js";
@@ -38,7 +39,7 @@ import { Tables } from "./tables.js";
 import { countChange, type Seen, Watching } from "./watching.js";
 import { WholeMap } from "./whole-map.js";
 import { WordLookup } from "./word-lookup.js";
-import { LEAST_BITS, MapWord, MOST_BITS, REGIONS } from "./words.js";
+import { EMPTY, LEAST_BITS, MapWord, MOST_BITS, REGIONS } from "./words.js";
 
 /** Entries a bucket has on the average: more let the table grow, fewer let it shrink. As the kernel's rhashtable: most lookups then compare one key, and the processor foresees how they end. */
 const MOST_LOAD = 0.75;
@@ -185,20 +186,7 @@ export class SharedMap<K, T, V = T> {
       isKnown = value !== undefined;
     }
     this.#reader.exit();
-    return isKnown ? value : this.#decode(hash);
-  }
-
-  #decode(hash: number): T | undefined {
-    const nesting = this.#reader.begin();
-    try {
-      const entry = this.#find(hash);
-      if (entry === NULL) return undefined;
-      const value = this.#codec.freeze(this.#codec.read(this.#memory, this.#valueOf(entry)));
-      this.#decoded?.set(hash, this.#buckets.entryVersion(entry), value);
-      return value;
-    } finally {
-      this.#reader.endTo(nesting);
-    }
+    return isKnown ? value : this.#state(hash).value;
   }
 
   #read(hash: number): T | undefined {
@@ -297,13 +285,10 @@ export class SharedMap<K, T, V = T> {
 
   /** Entries of the bucket that a hash is in, from that hash on, and where the next bucket begins. */
   #bucketFrom(from: number): { end: number; found: [K, T][] } {
-    const nesting = this.#reader.begin();
-    try {
+    return inSection(this.#reader, () => {
       const { block, after } = this.#bucketAt(from);
       return { end: after, found: [...this.#decodeBlock(block, from)] };
-    } finally {
-      this.#reader.endTo(nesting);
-    }
+    });
   }
 
   /** In a section: the block that a hash's entries are in, and the first hash that is not of its bucket. */
@@ -343,16 +328,19 @@ export class SharedMap<K, T, V = T> {
    */
   snapshot(): Map<K, T> {
     this.#domain.beforeUpdate(`${this.#name}.snapshot()`);
-    const nesting = this.#reader.begin(); // what is found stays whole until it is decoded
-    try {
+    return this.#snapshotNow() ?? this.#whole.withBlocks((blocks) => this.#mapOf(blocks));
+  }
+
+  /** A snapshot that holds nobody up; undefined when writers were at work each time. */
+  #snapshotNow(): Map<K, T> | undefined {
+    // In one section: what is found stays whole until it is decoded.
+    return inSection(this.#reader, () => {
       for (let tries = 0; tries < SNAPSHOT_TRIES; tries++) {
         const blocks = this.#tables.collectTwice();
         if (blocks !== undefined) return this.#mapOf(blocks);
       }
-    } finally {
-      this.#reader.endTo(nesting);
-    }
-    return this.#whole.withBlocks((blocks) => this.#mapOf(blocks));
+      return undefined;
+    });
   }
 
   #mapOf(blocks: Iterable<Address>): Map<K, T> {
@@ -405,21 +393,18 @@ export class SharedMap<K, T, V = T> {
    */
   update(key: K, fn: (value: T | undefined) => T | undefined, options?: SetOptions): T | undefined {
     for (;;) {
-      const { value, version } = this.#state(key);
+      const { value, version } = this.#state(this.#keys.parse(key));
       const next = fn(value);
       if (next === undefined ? version === 0 || this.compareAndDelete(key, version) : this.compareAndSet(key, version, next, options)) return next;
     }
   }
 
-  #state(key: K): EntryState<T> {
-    const hash = this.#keys.parse(key);
-    const nesting = this.#reader.begin();
-    try {
+  /** Of the parsed key. */
+  #state(hash: number): EntryState<T> {
+    return inSection(this.#reader, () => {
       const entry = this.#find(hash);
       return entry === NULL ? { value: undefined, version: 0 } : { value: this.#valueAt(hash, entry), version: this.#buckets.entryVersion(entry) };
-    } finally {
-      this.#reader.endTo(nesting);
-    }
+    });
   }
 
   /**
@@ -435,7 +420,7 @@ export class SharedMap<K, T, V = T> {
     this.#domain.beforeUpdate(`${this.#name}.setMany()`);
     this.#resizeFor(this.size + prepared.length);
     for (const [key, value] of prepared) this.#update("setMany()", key, value, undefined, options);
-    this.#whole.inSection(() => this.#tables.help(true)); // who sets many reads more: lookups are fastest in one table
+    inSection(this.#reader, () => this.#tables.help(true)); // who sets many reads more: lookups are fastest in one table
   }
 
   /** Take all entries, at one instant. Gives memory back. @throws as `set` */
@@ -472,7 +457,7 @@ export class SharedMap<K, T, V = T> {
   #lookAtSize(added: number): void {
     this.#sinceLook = 0;
     const { size } = this;
-    this.#whole.inSection(() => {
+    inSection(this.#reader, () => {
       const { bits, buckets } = this.#tables.current;
       if (added > 0 && size > buckets * MOST_LOAD) this.#tables.resize(bits + 1);
       if (added < 0 && size < buckets * LEAST_LOAD) this.#tables.resize(bits - 1);
@@ -481,7 +466,7 @@ export class SharedMap<K, T, V = T> {
 
   #resizeFor(entries: number): void {
     const bits = Math.min(MOST_BITS, Math.ceil(Math.log2(entries / MOST_LOAD)));
-    this.#whole.inSection(() => {
+    inSection(this.#reader, () => {
       if (bits > this.#tables.current.bits) this.#tables.resize(bits);
     });
   }
@@ -509,7 +494,7 @@ export class SharedMap<K, T, V = T> {
     const key = this.#keyCodec.copy(given);
     let version = 0;
     const look = (): EntryState<T> | undefined => {
-      const state = this.#state(key);
+      const state = this.#state(this.#keys.parse(key));
       if (state.version === version) return undefined;
       version = state.version;
       return state;
@@ -521,7 +506,7 @@ export class SharedMap<K, T, V = T> {
 
   *#seenFrom(from: number, end: number): Generator<Seen<K>> {
     for (let next = from; next < end; ) {
-      const { after, seen } = this.#whole.inSection(() => {
+      const { after, seen } = inSection(this.#reader, () => {
         const { block, after } = this.#bucketAt(next);
         const buckets = this.#buckets;
         const seen: Seen<K>[] = [];
@@ -545,7 +530,7 @@ export class SharedMap<K, T, V = T> {
     const { maxEntries } = this.#schema;
     const isFull = maxEntries !== undefined && this.size > maxEntries;
     // Twice round finds one in any case: the first time no entry may be unused.
-    const most = isFull ? 2 * this.#whole.inSection(() => this.#tables.current.buckets) : 2;
+    const most = isFull ? 2 * inSection(this.#reader, () => this.#tables.current.buckets) : 2;
     try {
       for (let steps = 0; steps < most; steps++) if (this.#sweepBucket(isFull) && isFull) return;
     } catch (error) {
@@ -556,7 +541,7 @@ export class SharedMap<K, T, V = T> {
 
   /** Gives whether an entry went. */
   #sweepBucket(isFull: boolean): boolean {
-    const going = this.#whole.inSection(() => {
+    const going = inSection(this.#reader, () => {
       const buckets = this.#buckets;
       const block = this.#tables.find(this.#nextHand());
       let unused = -1;
@@ -566,7 +551,7 @@ export class SharedMap<K, T, V = T> {
         else if (isFull && unused < 0 && !buckets.isUsed(block, i)) unused = i;
       }
       if (going.length === 0 && unused >= 0) going.push(unused);
-      if (isFull && going.length === 0 && block > 1) buckets.clearUsed(block);
+      if (isFull && going.length === 0 && block !== EMPTY) buckets.clearUsed(block);
       return going.map((i) => ({ key: buckets.key(block, i), version: buckets.entryVersion(buckets.entry(block, i)) }));
     });
     let went = false;
@@ -593,7 +578,7 @@ export class SharedMap<K, T, V = T> {
 
   /** Buckets of its table; for tests and benchmarks. */
   get buckets(): number {
-    return this.#whole.inSection(() => this.#tables.current.buckets);
+    return inSection(this.#reader, () => this.#tables.current.buckets);
   }
 }
 

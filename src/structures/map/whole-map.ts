@@ -11,6 +11,7 @@ import type { Heap } from "../../memory/heap.js";
 import type { Memory } from "../../memory/memory.js";
 import { slotsUsed } from "../../memory/slot.js";
 import type { Domain } from "../../rcu/domain.js";
+import { inSection } from "../../rcu/in-section.js";
 import type { Place } from "../structure.js";
 import type { Buckets } from "./bucket.js";
 import type { Table } from "./table.js";
@@ -49,17 +50,6 @@ export class WholeMap {
     let size = 0;
     for (let slot = slotsUsed(this.#memory) - 1; slot >= 0; slot--) size += this.#memory.load(countOf(this.#place.header, slot));
     return size;
-  }
-
-  /** Run `fn` in a section. */
-  inSection<R>(fn: () => R): R {
-    const { reader } = this.#domain;
-    const nesting = reader.begin();
-    try {
-      return fn();
-    } finally {
-      reader.endTo(nesting);
-    }
   }
 
   /** Give `fn` the blocks of all buckets at one instant; they stay whole until it ends. @throws LockTimeoutError, OutOfMemoryError */
@@ -114,12 +104,12 @@ export class WholeMap {
     let isDone = false;
     let isWhole = false;
     try {
-      const result = this.inSection(() => fn(table));
+      const result = inSection(this.#domain.reader, () => fn(table));
       isDone = true;
       return result;
     } finally {
       try {
-        const isLetGo = this.inSection(() => this.#letGo(table));
+        const isLetGo = inSection(this.#domain.reader, () => this.#letGo(table));
         isWhole = isDone || isLetGo;
       } finally {
         lock.unlock(!isWhole);
@@ -136,7 +126,7 @@ export class WholeMap {
     this.#tables.stock.givesBack = givesBack;
     const hold = (): Table | undefined => this.#tables.hold();
     for (let left = Number.POSITIVE_INFINITY; ; ) {
-      const table = this.inSection(() => (givesBack ? this.#heap.withReserve(hold) : hold()));
+      const table = inSection(this.#domain.reader, () => (givesBack ? this.#heap.withReserve(hold) : hold()));
       if (table !== undefined) return table;
       const { unmoved } = this.#tables;
       if (unmoved >= left) {
@@ -162,7 +152,7 @@ export class WholeMap {
     try {
       this.#domain.synchronizeSync(); // updates that were under way when all was held are over
       this.#domain.drainDead(); // also those of the dead, whose counts their reapers set
-      this.inSection(() => {
+      inSection(this.#domain.reader, () => {
         let size = 0;
         const reachable = new Set<Address>();
         for (const block of tables.blocks(table)) {
@@ -176,7 +166,7 @@ export class WholeMap {
         this.#memory.store(own, this.#memory.load(own) + size - this.size);
       });
     } finally {
-      this.inSection(() => tables.release(table));
+      inSection(this.#domain.reader, () => tables.release(table));
     }
   };
 

@@ -9,6 +9,7 @@ import { Changes } from "../../src/structures/changes.js";
 import { PassingMemory } from "../passing-memory.js";
 import { CELL_CHANGES, CELL_POINTER, CELL_WATCHERS } from "../scenarios/cell.js";
 import { asleep, idle, type Mutant, of, patch, unsafe, wrong } from "./mutant.js";
+import { freedAtOnce } from "./words.js";
 
 const RACE = "two commits of a cell: one swaps, one merges";
 const UNDER = "get of a cell under a commit";
@@ -86,14 +87,7 @@ export const cell: readonly Mutant[] = [
     breaks: "a replaced block waits for its readers",
     killer: UNDER,
     kinds: unsafe,
-    patch: patch(
-      Domain.prototype,
-      "retire",
-      () =>
-        function (this: Domain, block) {
-          this.arena.heap.kfree(block);
-        },
-    ),
+    patch: freedAtOnce,
   },
   {
     name: "a cell's old block is never retired",

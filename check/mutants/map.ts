@@ -4,7 +4,6 @@ import { type Address, field, NULL } from "../../src/memory/address.js";
 import { Heap } from "../../src/memory/heap.js";
 import type { Memory } from "../../src/memory/memory.js";
 import { Publication } from "../../src/memory/publication.js";
-import { RobustMutex } from "../../src/memory/robust-mutex.js";
 import { NoteWord, SlotWord } from "../../src/memory/slot.js";
 import { Domain } from "../../src/rcu/domain.js";
 import { Buckets } from "../../src/structures/map/bucket.js";
@@ -15,7 +14,7 @@ import { blockOf, EMPTY, Mark, marked, markOf, TableWord, UNMADE } from "../../s
 import { PassingMemory } from "../passing-memory.js";
 import { MAP, MAP_TAG, TABLE_TAG } from "../scenarios/shared-map.js";
 import { all, during, idle, type Mutant, of, patch, unsafe, wrong } from "./mutant.js";
-import { slotWord, without } from "./words.js";
+import { freedAtOnce, slotWord, unrepaired, without } from "./words.js";
 
 const NEW_KEY = "map: a new key under a reader";
 const REPLACED = "map: a replaced value under a reader";
@@ -142,16 +141,6 @@ class NoGenerations extends PassingMemory {
     return this.#tables.has(address - TableWord.GENERATION) ? 1 : super.read(address);
   }
 }
-
-/** What is retired is freed at once. */
-const freedAtOnce = patch(
-  Domain.prototype,
-  "retire",
-  () =>
-    function (this: Domain, block: Address) {
-      this.arena.heap.kfree(block);
-    },
-);
 
 /** The parts of a table are freed at once, where a method retires them. */
 const freesTable = (method: "help" | "replaceHeld"): (() => () => void) => {
@@ -397,14 +386,7 @@ export const map: readonly Mutant[] = [
     breaks: "a table whose maker died is given back",
     killer: "map: killed in clear",
     kinds: wrong,
-    patch: patch(
-      RobustMutex.prototype,
-      "lockRepaired",
-      () =>
-        function (this: RobustMutex, _repair: () => void, timeout?: number) {
-          this.lock(timeout);
-        },
-    ),
+    patch: unrepaired(() => true),
   },
   {
     name: "clear holds nobody up",

@@ -162,6 +162,17 @@ const freesTable = (method: "help" | "replaceHeld"): (() => () => void) => {
   );
 };
 
+/** A snapshot takes its blocks by one look. */
+const collecting = (look: (tables: Tables) => Address[]): (() => () => void) =>
+  patch(
+    Tables.prototype,
+    "collectTwice",
+    () =>
+      function (this: Tables) {
+        return look(this);
+      },
+  );
+
 /** An update that asks for a version is one that asks for none. */
 const unconditional = (matches: (expected: number) => boolean): (() => () => void) =>
   patch(
@@ -412,14 +423,7 @@ export const map: readonly Mutant[] = [
     breaks: "a snapshot is of one instant",
     killer: "map: snapshot against a writer of two buckets",
     kinds: wrong,
-    patch: patch(
-      Tables.prototype,
-      "collectTwice",
-      () =>
-        function (this: Tables) {
-          return [...this.blocks(this.current)];
-        },
-    ),
+    patch: collecting((tables) => [...tables.blocks(tables.current)]),
   },
   {
     name: "a snapshot of two tables looks once",
@@ -427,17 +431,12 @@ export const map: readonly Mutant[] = [
     breaks: "a snapshot is of one instant, while a table is moved, too",
     killer: "map: snapshot of two tables, against a writer of both",
     kinds: wrong,
-    patch: patch(
-      Tables.prototype,
-      "collectTwice",
-      () =>
-        function (this: Tables) {
-          const { bits } = this.nextOf(this.current) ?? this.current;
-          const blocks = new Set(Array.from({ length: 1 << bits }, (_, bucket) => this.find(bucket << (32 - bits))));
-          blocks.delete(EMPTY as Address);
-          return [...blocks];
-        },
-    ),
+    patch: collecting((tables) => {
+      const { bits } = tables.nextOf(tables.current) ?? tables.current;
+      const blocks = new Set(Array.from({ length: 1 << bits }, (_, bucket) => tables.find(bucket << (32 - bits))));
+      blocks.delete(EMPTY as Address);
+      return [...blocks];
+    }),
   },
   {
     name: "a deleted entry's version is forgotten",

@@ -11,7 +11,8 @@
 import type { Shared } from "../../src/index.js";
 import { type Address, field, NULL } from "../../src/memory/address.js";
 import { LfStack } from "../../src/structures/queues/lfstack.js";
-import { WFC_NODE_WORDS, WfcQueue } from "../../src/structures/queues/wfcqueue.js";
+import { WFC_NODE_WORDS } from "../../src/structures/queues/node-chain.js";
+import { WfcQueue } from "../../src/structures/queues/wfcqueue.js";
 import { checkOf } from "../support/seed.js";
 import { ItemState, Items } from "./items.js";
 import type { Stage } from "./stage.js";

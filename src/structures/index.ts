@@ -11,5 +11,6 @@ export { RcuList } from "./list/list.js";
 export { type EachEntry, entryOf, LIST_POISON2, type ListLock, type ListOptions } from "./list/list-view.js";
 export { type ListRef, SharedList } from "./list/shared-list.js";
 export { formatLfStack, LF_STACK_BYTES, LFS_NODE_WORDS, LfStack } from "./queues/lfstack.js";
-export { type Dequeued, formatWfcQueue, type SpliceResult, WFC_NODE_WORDS, WFC_QUEUE_BYTES, WfcQueue } from "./queues/wfcqueue.js";
+export { type Dequeued, WFC_NODE_WORDS } from "./queues/node-chain.js";
+export { formatWfcQueue, type SpliceResult, WFC_QUEUE_BYTES, WfcQueue } from "./queues/wfcqueue.js";
 export type { BoundsName, BoundsTypes, GivenKey, IntervalMapSchema, Key } from "./schema.js";

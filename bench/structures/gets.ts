@@ -1,16 +1,18 @@
 /** Ns of a lookup: by kind of key and value, by size, by how the key comes; and each against the native Map and against C. */
 
 import { cell, type Figure } from "../rounds.js";
-import { orNote, withCrews } from "./crews.js";
+import { withCrews } from "./crews.js";
 import { drawsFor, type Kind } from "./data.js";
 import type { How } from "./loops.js";
-import { NATIVE, OURS, PEERS, RCULFHASH } from "./peers.js";
+import { BARE, NATIVE, OURS, PEERS, RCULFHASH } from "./peers.js";
 import type { Part, Plan } from "./plan.js";
 import { type Measured, measure, type Subject } from "./rounds.js";
 
 /** Ms of one measurement, about. */
-const MS = 8;
-/** Lookups of the first one; twice as many each time tell how many take about MS. */
+const MS = 10;
+/** Ms of lookups before it, untimed: the processor's caches are full of the last peer's data, and V8 may not have compiled the loop yet. The same time for every peer. */
+const WARM_MS = 40;
+/** Lookups of the first one. */
 const FIRST = 512;
 const MOST_NUMBERS = 2 ** 17;
 /** Fewer where a string is made for each in advance. */
@@ -114,20 +116,23 @@ const rowsOf = (groups: readonly Group[]): number => groups.reduce((sum, { table
 
 export const rowOf = (size: number, text: string): string => `${size.toLocaleString("en")} entries, ${text}`;
 
+/** Who looks up; `get` gives the ns of one of so many lookups. */
+interface Lookups {
+  readonly name: string;
+  get(count: number): Promise<number>;
+}
+
 /** One size: its peers are filled, measured row by row, and ended. */
 function measureGroup(plan: Plan, { title, kind, hows, beside = false }: Table, size: number, seconds: number): Promise<Figure[]> {
-  return withCrews(plan, PEERS, { kind, size, beside }, async (crews) => {
+  return withCrews(plan, kind === "u32" ? [...PEERS, ...BARE] : PEERS, { kind, size, beside }, async (crews) => {
     const figures: Figure[] = [];
     const c = kind === "u32" ? await plan.startRculfhash(size) : undefined;
     try {
       for (const { how, text, goal } of hows) {
         const most = Math.min(drawsFor(size), kind === "u32" ? MOST_NUMBERS : MOST_STRINGS);
-        const subjects: Subject[] = [];
-        for (const crew of crews) {
-          const subject = await orNote(plan, () => subjectOf(crew.name, (count) => crew.get(how, count), most));
-          if (subject !== undefined) subjects.push(subject);
-        }
-        if (c !== undefined) subjects.push(await subjectOf(c.name, (count) => c.get(count), most));
+        const warmMs = plan.brief ? 0 : WARM_MS;
+        const subjects = crews.map((crew) => subjectOf({ name: crew.name, get: (count) => crew.get(how, count) }, most, warmMs));
+        if (c !== undefined) subjects.push(subjectOf(c, most, warmMs));
         const measured = await measure(plan, subjects, seconds);
         const row = rowOf(size, text);
         figures.push(...figuresOf(title, row, measured, goal, size));
@@ -140,19 +145,19 @@ function measureGroup(plan: Plan, { title, kind, hows, beside = false }: Table, 
   });
 }
 
-/** As many lookups each time as take about MS, and as many before, untimed, since the caches of the processor are full of the last peer's data. */
-async function subjectOf(name: string, get: (count: number) => Promise<number>, most: number): Promise<Subject> {
-  let count = FIRST;
-  for (;;) {
-    const ms = ((await get(count)) * count) / 1e6;
-    if (ms > MS / 2 || count >= most) break;
-    count = Math.min(most, count * 2);
-  }
+/** As many lookups each time as take about MS, by what the last ones before it took. */
+function subjectOf(lookups: Lookups, most: number, warmMs: number): Subject {
+  const countFor = (ns: number): number => Math.max(1, Math.min(most, Math.round((MS * 1e6) / ns)));
+  let count = Math.min(FIRST, most);
   return {
-    name,
+    name: lookups.name,
     measure: async () => {
-      await get(count);
-      return get(count);
+      for (let ms = 0; ms < warmMs; ) {
+        const ns = await lookups.get(count);
+        ms += (ns * count) / 1e6;
+        count = countFor(ns);
+      }
+      return lookups.get(count);
     },
   };
 }

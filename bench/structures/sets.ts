@@ -11,8 +11,9 @@ import { measure } from "./rounds.js";
 
 const TABLE = "set, in each writer";
 const OWN = "set, of the writer's own running";
-/** Ms of one measurement. */
-const MS = 120;
+/** Ms of one measurement, and of the same before it, untimed. */
+const MS = 150;
+const WARM_MS = 60;
 const GOAL = 0.5;
 /** Of a row, beside a row of lookups: its measurements are longer. */
 const WEIGHT = 2;
@@ -55,6 +56,7 @@ const rowFor = (plan: Plan, text: string, writers: number): string => rowOf(plan
 function measureRow(plan: Plan, { kind, text, goal, writers: numbers }: Wanted, seconds: number): Promise<Figure[]> {
   const size = plan.sizes[1] as number;
   const ms = plan.brief ? 1 : MS;
+  const warmMs = plan.brief ? 1 : WARM_MS;
   return withCrews(plan, PEERS, { kind, size, threads: Math.max(...numbers) }, async (crews) => {
     const c = kind === "u32" ? await plan.startRculfhash(size) : undefined;
     const figures: Figure[] = [];
@@ -67,6 +69,7 @@ function measureRow(plan: Plan, { kind, text, goal, writers: numbers }: Wanted, 
           subjects.map((subject) => ({
             name: subject.name,
             measure: async () => {
+              await subject.write(writers, warmMs);
               const { rate, ns } = await subject.write(writers, ms);
               if (ns !== undefined) own.set(subject.name, [...(own.get(subject.name) ?? []), ns]);
               return rate;

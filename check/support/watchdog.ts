@@ -3,6 +3,12 @@
  */
 
 /**
+ * How long anything may take before it is said to hang, in ms. Far more than it takes where it goes on at all: on a busy machine a thread may not run for
+ * a hundred ms between any two lines, and a test must not fail of that. What must happen before some other time passes is not for this limit to tell.
+ */
+export const LIMIT = 120_000;
+
+/**
  * Wait for `promise`; after `limit` ms fail with `hung: <what>` and what `detail` has to say.
  */
 export async function within<T>(limit: number, what: string, promise: Promise<T>, detail: () => string = () => ""): Promise<T> {

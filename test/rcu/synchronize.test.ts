@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { getEventListeners } from "node:events";
 import { getActiveResourcesInfo } from "node:process";
+import { LIMIT } from "../../check/support/watchdog.js";
 import type { Memory } from "../../src/memory/memory.js";
 import { GracePeriodTimeoutError } from "../../src/rcu/errors.js";
 import { tracepoints } from "../../src/rcu/tracepoints.js";
@@ -111,7 +112,7 @@ onEach("synchronizeSync() gives up after its time, and names who holds it up", (
   );
   assert.throws(() => updater.condSynchronizeSync(updater.getState(), { timeout: 5 }), GracePeriodTimeoutError);
   end(reader, index);
-  updater.synchronizeSync({ timeout: 1000 });
+  updater.synchronizeSync({ timeout: LIMIT });
 });
 
 onEach(

@@ -6,11 +6,10 @@ import { CheckedArena } from "../../check/real/checked-arena.js";
 import { CheckedCrew } from "../../check/real/checked-crew.js";
 import type { Hand } from "../../check/support/crew.js";
 import { seedOf } from "../../check/support/seed.js";
-import { sleep } from "../../check/support/watchdog.js";
+import { LIMIT, sleep } from "../../check/support/watchdog.js";
 import { type Address, field } from "../../src/memory/address.js";
 import { type CheckedJob, COMMON_BYTES, COUNTERS, type Work } from "./checked-job.js";
 
-const LIMIT = 20_000;
 const RUN = 700;
 const file = new URL("./checked-worker.js", import.meta.url);
 

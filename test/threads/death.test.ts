@@ -13,7 +13,7 @@ import { Crew } from "../../check/support/crew.js";
 import { fill, textMap, textOf, u32Map, u128Map, versionOf, wideKey } from "../../check/support/maps.js";
 import { Random, seedOf } from "../../check/support/seed.js";
 import { drained, settle } from "../../check/support/settle.js";
-import { sleep, until } from "../../check/support/watchdog.js";
+import { LIMIT, sleep, until } from "../../check/support/watchdog.js";
 import { Shared } from "../../src/index.js";
 import { field } from "../../src/memory/address.js";
 import { Header } from "../../src/memory/layout.js";
@@ -28,7 +28,6 @@ const ALIVE = 6;
 /** Kills between two looks at the survivors. */
 const BATCH = 30;
 const LEDGER_KEYS = 1024;
-const LIMIT = 15_000;
 const FIRST_TAG = 0x100_0000;
 /** Owner's part of a robust mutex (robust-mutex.ts): its thread's number and one. */
 const OWNER = 0x1fff_ffff;

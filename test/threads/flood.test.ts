@@ -3,13 +3,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Crew } from "../../check/support/crew.js";
-import { sleep, until, within } from "../../check/support/watchdog.js";
+import { LIMIT, sleep, until, within } from "../../check/support/watchdog.js";
 import { Shared } from "../../src/index.js";
 import { HURRY_AT } from "../../src/rcu/driver.js";
 import { FLAVORS } from "../../src/rcu/flavors/flavor.js";
 import type { FloodJob } from "./flood-job.js";
 
-const LIMIT = 20_000;
 /** Callbacks run, at most, before events get their turn, while not too many wait (driver.ts: BATCH). */
 const BATCH = 1000;
 const OBJECT = 1024;

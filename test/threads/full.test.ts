@@ -8,13 +8,12 @@ import { test } from "node:test";
 import { Crew } from "../../check/support/crew.js";
 import { Random, seedOf } from "../../check/support/seed.js";
 import { drained, settle } from "../../check/support/settle.js";
-import { sleep } from "../../check/support/watchdog.js";
+import { LIMIT, sleep } from "../../check/support/watchdog.js";
 import { OutOfMemoryError, Shared, u16 } from "../../src/index.js";
 import { exitComesEarly } from "../support/early-exit.js";
 import { type FullJob, KEYS } from "./full-job.js";
 
 const KILLS = Number(process.env.QUIESCE_FULL_KILLS ?? 24);
-const LIMIT = 15_000;
 const SHARES = 3;
 const worker = new URL("./full-worker.js", import.meta.url);
 

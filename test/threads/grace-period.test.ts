@@ -8,13 +8,12 @@ import { test } from "node:test";
 import { Crew, type Hand } from "../../check/support/crew.js";
 import { u32Map, versionOf } from "../../check/support/maps.js";
 import { seedOf } from "../../check/support/seed.js";
-import { sleep, until } from "../../check/support/watchdog.js";
+import { LIMIT, sleep, until } from "../../check/support/watchdog.js";
 import { Shared } from "../../src/index.js";
 import { type Address, field } from "../../src/memory/address.js";
 import { ARRIVED, LEFT, LET_GO, type PositionJob } from "./position-job.js";
 import { ELEMENT_WORDS, POINTERS, type TortureJob } from "./torture-job.js";
 
-const LIMIT = 15_000;
 const RUN = 1_200;
 
 for (const [name, firstSequence, wrapped] of [

@@ -6,11 +6,10 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import { drained, settle } from "../../check/support/settle.js";
-import { until, within } from "../../check/support/watchdog.js";
+import { LIMIT, until, within } from "../../check/support/watchdog.js";
 import { Shared, u32 } from "../../src/index.js";
 import { slotsUsed } from "../../src/memory/slot.js";
 
-const LIMIT = 15_000;
 const child = fileURLToPath(new URL("./lifetime-child.js", import.meta.url));
 
 /** Run a mode of the child in a process of its own; fails with what it printed when it does not end by itself. */

@@ -4,13 +4,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Crew, type Hand } from "../../check/support/crew.js";
 import { seedOf } from "../../check/support/seed.js";
-import { sleep, until } from "../../check/support/watchdog.js";
+import { LIMIT, sleep, until } from "../../check/support/watchdog.js";
 import { Shared } from "../../src/index.js";
 import { type Address, field } from "../../src/memory/address.js";
 import { RobustMutex } from "../../src/memory/robust-mutex.js";
 import { COUNTER, GO, type MutexJob, type NextOwner, PARKED } from "./mutex-job.js";
 
-const LIMIT = 20_000;
 const ROUNDS = 60_000;
 const file = new URL("./mutex-worker.js", import.meta.url);
 

@@ -9,11 +9,10 @@ import { Crew } from "../../check/support/crew.js";
 import { u32Map, u128Map, versionOf, wideKey } from "../../check/support/maps.js";
 import { seedOf } from "../../check/support/seed.js";
 import { drained, settle } from "../../check/support/settle.js";
-import { sleep } from "../../check/support/watchdog.js";
+import { LIMIT, sleep } from "../../check/support/watchdog.js";
 import { Shared } from "../../src/index.js";
 import { OWNED, type RwJob, type RwResult } from "./readers-writers-job.js";
 
-const LIMIT = 15_000;
 const RUN = 2_000;
 const file = new URL("./readers-writers-worker.js", import.meta.url);
 

@@ -5,14 +5,13 @@ import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { test } from "node:test";
 import { Worker } from "node:worker_threads";
 import { Crew, HAND_WORDS, type Hand, type Orders } from "../../check/support/crew.js";
-import { until, within } from "../../check/support/watchdog.js";
+import { LIMIT, until, within } from "../../check/support/watchdog.js";
 import { Shared } from "../../src/index.js";
 import { FLAVORS, type FlavorName } from "../../src/rcu/flavors/flavor.js";
 import type { StallReport } from "../../src/rcu/stall.js";
 import { canTell } from "../../src/shared/liveness.js";
 import { ARRIVED, LET_GO, type StallJob } from "./stall-job.js";
 
-const LIMIT = 15_000;
 /** ms after which a wait is reported. */
 const TIMEOUT = 40;
 const CHANNEL = "quiesce:rcu:stall";

@@ -60,9 +60,12 @@ for (const { name, work, writes, checks, sharedWords, sites } of plans) {
     await crew.run(async () => {
       const { common, hands } = begin(arena, crew, work, writes, false);
       await crew.within(LIMIT, "all to begin", Promise.all(hands.map(({ begun }) => begun)));
-      for (const ends = performance.now() + RUN; performance.now() < ends; await sleep(20)) {
-        await crew.within(LIMIT, "a grace period while all are busy", arena.domain.synchronize());
-      }
+      const ends = performance.now() + RUN;
+      const isEnough = (): boolean => performance.now() >= ends && arena.thread.work().checks >= checks && arena.thread.work().sharedWords >= sharedWords;
+      const enough = (async () => {
+        for (; !isEnough(); await sleep(20)) await crew.within(LIMIT, "a grace period while all are busy", arena.domain.synchronize());
+      })();
+      await crew.within(LIMIT, "enough to be checked", enough);
       const done = await crew.finish(LIMIT, hands);
       assert.deepEqual(crew.failures, []);
       if (work === "mutex")

@@ -55,7 +55,7 @@ async function outlive(kind: MutexJob["kind"]): Promise<void> {
     await sleep(100); // they are asleep by now
     assert.equal(memory.read(field(block, COUNTER)), 0, "nobody got the lock while its owner lived");
     void victim.worker.terminate();
-    // They would wait for 60 s: only being woken gets them here in time.
+    // They would wait for longer: only being woken gets them here in time.
     const saw = await crew.within(LIMIT, "the next owners to be woken", Promise.all(next.map(({ result }) => result)));
     assert.deepEqual(
       saw.sort((a, b) => a.order - b.order),

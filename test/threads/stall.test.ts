@@ -33,7 +33,9 @@ class Ears {
     subscribe(CHANNEL, this.#onMessage);
   }
 
-  close(): void {
+  /** When all is said: warnings come a tick later, and are not to be the next test's. */
+  async close(): Promise<void> {
+    await until(LIMIT, "the warnings", () => this.warned.length >= this.told.length);
     process.off("warning", this.#onWarning);
     unsubscribe(CHANNEL, this.#onMessage);
   }
@@ -71,7 +73,7 @@ async function world(flavor: FlavorName, debug: boolean, run: (given: Given) => 
     gate.letGo();
     await crew.end();
     shared.close();
-    ears.close();
+    await ears.close();
   }
 }
 
@@ -122,11 +124,13 @@ for (const flavor of FLAVORS) {
       gate.letGo();
       await crew.within(LIMIT, "the grace period", over);
       const waited = ears.told.map((report) => report.waited);
-      const count = waited.length;
+      const { sequence } = ears.told[0] as StallReport;
+      const reports = (): number => ears.told.filter((report) => report.sequence === sequence).length;
+      assert.equal(reports(), waited.length, "there was one wait");
       assert.ok((waited[0] as number) >= TIMEOUT, `${waited}`);
       for (const [i, time] of waited.entries()) assert.ok(i === 0 || time >= 2 * (waited[i - 1] as number), `${waited}`);
-      await shared.domain.synchronize();
-      assert.equal(ears.told.length, count);
+      await shared.domain.synchronize(); // which a busy machine may hold up for long enough to be reported too
+      assert.equal(reports(), waited.length);
     });
   });
 

@@ -18,6 +18,8 @@ import { isWordOf, type Job, type PoolJob, type PoolResult, type SwapJob, type S
 
 const MILLISECONDS = 1200;
 const THREADS = 3;
+/** Turns of each, of 50 touches: then each page has been touched by somebody. */
+const TURNS = 50;
 const file = new URL("./vmalloc-worker.js", import.meta.url);
 
 async function swapping(kills: number): Promise<string> {
@@ -54,6 +56,8 @@ async function swapping(kills: number): Promise<string> {
       await crew.within(LIMIT, "the next to begin", next.begun);
       killed++;
     }
+    const turns = until(LIMIT, "all to have had turns enough", () => hands.every(({ beats }) => beats() > TURNS));
+    await crew.within(LIMIT, "all to have had turns enough", turns);
     const results = await crew.finish(LIMIT, hands);
     assert.deepEqual(crew.failures, []);
     assert.deepEqual(vm.check(), []);

@@ -100,12 +100,14 @@ export class AllocatorRun {
   /** Run until the time is over or the signal is aborted. */
   async run(signal: AbortSignal): Promise<AllocatorResult> {
     const { seconds, enough } = this.#options;
-    let ends = this.#started + seconds * 1000;
+    let length = seconds * 1000;
+    let ends = this.#started + length;
     const isOver = (): boolean => signal.aborted || performance.now() > ends;
     const goesOn = (): boolean => {
       if (!isOver()) return true;
       if (!enough || signal.aborted || this.#isEnough || performance.now() > this.#started + seconds * 1000 + MOST_MORE) return false;
-      ends = performance.now() + seconds * 1000;
+      length *= 2; // of the next round, whose threads may not have begun in this time
+      ends = performance.now() + length;
       return true;
     };
     let whole = true;

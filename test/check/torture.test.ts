@@ -88,7 +88,7 @@ for (const { flavor, structure } of RUNS) {
 for (const { flavor, structure } of RUNS.filter((run) => run.flavor === "event-loop" || run.structure === "rcu" || run.structure === "intervalMap")) {
   test(`torture finds that grace periods do nothing: ${structure}, ${flavor}`, async (t) => {
     const seed = seedOf(`busted ${structure} ${flavor}`);
-    const ended = await torture([...which(flavor, structure), "--seconds", "3", "--seed", String(seed), "--busted", "--enough"]);
+    const ended = await torture([...which(flavor, structure), "--seconds", "1", "--seed", String(seed), "--busted", "--enough"]);
     // Nothing is whole then, and the run itself may end of it; but not before it has said so.
     if (ended.status !== 1) {
       assert.ok(ended.status !== 0 && structure !== "rcu", ended.stderr);

@@ -187,7 +187,8 @@ export class Run {
     const { structure, kill, busted } = this.#options;
     const { reads, updates } = this.#tally;
     const { gracePeriods } = this.#shared.domain.stats();
-    return isEnough({ reads, updates, gracePeriods, kills, histories: this.#rounds?.checked, errors: this.#tally.errors() }, structure, kill, busted);
+    const [pipe, errors] = [this.#tally.pipe(), this.#tally.errors()];
+    return isEnough({ reads, updates, gracePeriods, kills, histories: this.#rounds?.checked, pipe, errors }, structure, kill, busted);
   }
 
   // Chores of the main thread: each goes on until `stopping` ---------------------------------------------

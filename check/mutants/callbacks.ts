@@ -4,17 +4,12 @@ import type { Address } from "../../src/memory/address.js";
 import { LIMBO_SEGMENTS, Limbo } from "../../src/memory/limbo.js";
 import type { Memory } from "../../src/memory/memory.js";
 import { Slabs } from "../../src/memory/slab.js";
-import { Domain } from "../../src/rcu/domain.js";
 import { EventLoopPeriods } from "../../src/rcu/flavors/event-loop.js";
 import { Reclaimer } from "../../src/rcu/reclaimer.js";
 import type { Cookie } from "../../src/rcu/sequence.js";
 import { PassingMemory } from "../passing-memory.js";
 import { asleep, idle, type Mutant, of, patch, unsafe, wrong } from "./mutant.js";
-import { COMPLETED, StaleCookie } from "./words.js";
-
-function freeAtOnce(this: Domain, object: Address): void {
-  this.arena.heap.kfree(object);
-}
+import { COMPLETED, freedAtOnce, StaleCookie } from "./words.js";
 
 /** Over is only the grace period that COMPLETED stands at. */
 function overtaken(): Mutant {
@@ -90,7 +85,7 @@ export const callbacks: readonly Mutant[] = [
     breaks: "what is retired stays whole until the sections that are open have ended",
     killer: "retire and reuse of a page",
     kinds: unsafe,
-    patch: patch(Domain.prototype, "retire", () => freeAtOnce),
+    patch: freedAtOnce,
   },
   {
     name: "what is retired joins a segment that has its cookie",

@@ -9,9 +9,11 @@ import { Changes } from "../../src/structures/changes.js";
 import { PassingMemory } from "../passing-memory.js";
 import { CELL_CHANGES, CELL_POINTER, CELL_WATCHERS } from "../scenarios/cell.js";
 import { asleep, idle, type Mutant, of, patch, unsafe, wrong } from "./mutant.js";
+import { freedAtOnce } from "./words.js";
 
 const RACE = "two commits of a cell: one swaps, one merges";
 const UNDER = "get of a cell under a commit";
+const MERGED = "a cell is set while a commit merges";
 const WATCHER = "a watcher of a cell sleeps while another sets it";
 
 /** Does `change` where a block of the cell is published. */
@@ -34,6 +36,17 @@ const late = (word: number): (new (inner: Memory) => Memory) =>
   });
 
 type AnyCommit = Cell<unknown>["commit"];
+
+/** A commit takes another way, which is given the shipped one. */
+const commitBy = (way: (cell: Cell<unknown>, shipped: AnyCommit, ...given: Parameters<AnyCommit>) => ReturnType<AnyCommit>): (() => () => void) =>
+  patch(
+    Cell.prototype,
+    "commit",
+    (original) =>
+      function (this: Cell<unknown>, ...given) {
+        return way(this, original.bind(this) as AnyCommit, ...given);
+      } as AnyCommit,
+  );
 
 export const cell: readonly Mutant[] = [
   {
@@ -86,14 +99,7 @@ export const cell: readonly Mutant[] = [
     breaks: "a replaced block waits for its readers",
     killer: UNDER,
     kinds: unsafe,
-    patch: patch(
-      Domain.prototype,
-      "retire",
-      () =>
-        function (this: Domain, block) {
-          this.arena.heap.kfree(block);
-        },
-    ),
+    patch: freedAtOnce,
   },
   {
     name: "a cell's old block is never retired",
@@ -123,40 +129,29 @@ export const cell: readonly Mutant[] = [
     name: "a merge goes on with what it was first given",
     number: "-",
     breaks: "nothing is lost but by a merge that saw it",
-    killer: "a cell is set while a commit merges",
+    killer: MERGED,
     kinds: wrong,
-    patch: patch(
-      Cell.prototype,
-      "commit",
-      (original) =>
-        function (this: Cell<unknown>, copy, options = {}) {
-          let first: { readonly theirs: unknown } | undefined;
-          const merge: Parameters<AnyCommit>[1] = {
-            ...options,
-            merge: (base, mine, theirs) => {
-              first ??= { theirs };
-              return options.merge?.(base, mine, first.theirs);
-            },
-          };
-          return original.call(this, copy, merge);
-        } as AnyCommit,
-    ),
+    patch: commitBy((_, shipped, copy, options = {}) => {
+      let first: { readonly theirs: unknown } | undefined;
+      return shipped(copy, {
+        ...options,
+        merge: (base, mine, theirs) => {
+          first ??= { theirs };
+          return options.merge?.(base, mine, first.theirs);
+        },
+      });
+    }),
   },
   {
     name: "a merge's distance is that of the first try",
     number: "-",
     breaks: "a commit says how many versions it was merged with",
-    killer: "a cell is set while a commit merges",
+    killer: MERGED,
     kinds: wrong,
-    patch: patch(
-      Cell.prototype,
-      "commit",
-      (original) =>
-        function (this: Cell<unknown>, copy, options) {
-          const distance = (this.version - copy.version) >>> 0;
-          return { ...original.call(this, copy, options), distance };
-        } as AnyCommit,
-    ),
+    patch: commitBy((cell, shipped, copy, options) => {
+      const distance = (cell.version - copy.version) >>> 0;
+      return { ...shipped(copy, options), distance };
+    }),
   },
   {
     name: "watchers are not told",

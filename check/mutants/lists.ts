@@ -10,7 +10,7 @@ import { PassingMemory } from "../passing-memory.js";
 import type { FailureKind } from "../scenario.js";
 import { HEAD, item, LIST_LOCK, link, OTHER, STALE } from "../scenarios/lists.js";
 import { idle, type Mutant, of, patch, unsafe, wrong } from "./mutant.js";
-import { unlocked, without } from "./words.js";
+import { freedAtOnce, unlocked, without } from "./words.js";
 
 /** Who follows what he must not may also go round for ever. */
 const astray: readonly FailureKind[] = [...unsafe, "livelock", "deadlock"];
@@ -165,14 +165,7 @@ export const lists: readonly Mutant[] = [
     breaks: "what an update takes out waits for readers",
     killer: "shared list: a reader while an element is replaced, one inserted, one removed",
     kinds: unsafe,
-    patch: patch(
-      Domain.prototype,
-      "retire",
-      () =>
-        function (this: Domain, object: Address) {
-          this.arena.heap.kfree(object);
-        },
-    ),
+    patch: freedAtOnce,
   },
   {
     name: "shared list: an element's number is not compared",

@@ -4,7 +4,6 @@ import { type Address, field, NULL } from "../../src/memory/address.js";
 import { Heap } from "../../src/memory/heap.js";
 import type { Memory } from "../../src/memory/memory.js";
 import { Publication } from "../../src/memory/publication.js";
-import { RobustMutex } from "../../src/memory/robust-mutex.js";
 import { NoteWord, SlotWord } from "../../src/memory/slot.js";
 import { Domain } from "../../src/rcu/domain.js";
 import { Buckets } from "../../src/structures/map/bucket.js";
@@ -15,7 +14,7 @@ import { blockOf, EMPTY, Mark, marked, markOf, TableWord, UNMADE } from "../../s
 import { PassingMemory } from "../passing-memory.js";
 import { MAP, MAP_TAG, TABLE_TAG } from "../scenarios/shared-map.js";
 import { all, during, idle, type Mutant, of, patch, unsafe, wrong } from "./mutant.js";
-import { slotWord, without } from "./words.js";
+import { freedAtOnce, slotWord, unrepaired, without } from "./words.js";
 
 const NEW_KEY = "map: a new key under a reader";
 const REPLACED = "map: a replaced value under a reader";
@@ -143,16 +142,6 @@ class NoGenerations extends PassingMemory {
   }
 }
 
-/** What is retired is freed at once. */
-const freedAtOnce = patch(
-  Domain.prototype,
-  "retire",
-  () =>
-    function (this: Domain, block: Address) {
-      this.arena.heap.kfree(block);
-    },
-);
-
 /** The parts of a table are freed at once, where a method retires them. */
 const freesTable = (method: "help" | "replaceHeld"): (() => () => void) => {
   let runs = false;
@@ -172,6 +161,17 @@ const freesTable = (method: "help" | "replaceHeld"): (() => () => void) => {
     ),
   );
 };
+
+/** A snapshot takes its blocks by one look. */
+const collecting = (look: (tables: Tables) => Address[]): (() => () => void) =>
+  patch(
+    Tables.prototype,
+    "collectTwice",
+    () =>
+      function (this: Tables) {
+        return look(this);
+      },
+  );
 
 /** An update that asks for a version is one that asks for none. */
 const unconditional = (matches: (expected: number) => boolean): (() => () => void) =>
@@ -397,14 +397,7 @@ export const map: readonly Mutant[] = [
     breaks: "a table whose maker died is given back",
     killer: "map: killed in clear",
     kinds: wrong,
-    patch: patch(
-      RobustMutex.prototype,
-      "lockRepaired",
-      () =>
-        function (this: RobustMutex, _repair: () => void, timeout?: number) {
-          this.lock(timeout);
-        },
-    ),
+    patch: unrepaired(() => true),
   },
   {
     name: "clear holds nobody up",
@@ -430,14 +423,7 @@ export const map: readonly Mutant[] = [
     breaks: "a snapshot is of one instant",
     killer: "map: snapshot against a writer of two buckets",
     kinds: wrong,
-    patch: patch(
-      Tables.prototype,
-      "collectTwice",
-      () =>
-        function (this: Tables) {
-          return [...this.blocks(this.current)];
-        },
-    ),
+    patch: collecting((tables) => [...tables.blocks(tables.current)]),
   },
   {
     name: "a snapshot of two tables looks once",
@@ -445,17 +431,12 @@ export const map: readonly Mutant[] = [
     breaks: "a snapshot is of one instant, while a table is moved, too",
     killer: "map: snapshot of two tables, against a writer of both",
     kinds: wrong,
-    patch: patch(
-      Tables.prototype,
-      "collectTwice",
-      () =>
-        function (this: Tables) {
-          const { bits } = this.nextOf(this.current) ?? this.current;
-          const blocks = new Set(Array.from({ length: 1 << bits }, (_, bucket) => this.find(bucket << (32 - bits))));
-          blocks.delete(EMPTY as Address);
-          return [...blocks];
-        },
-    ),
+    patch: collecting((tables) => {
+      const { bits } = tables.nextOf(tables.current) ?? tables.current;
+      const blocks = new Set(Array.from({ length: 1 << bits }, (_, bucket) => tables.find(bucket << (32 - bits))));
+      blocks.delete(EMPTY as Address);
+      return [...blocks];
+    }),
   },
   {
     name: "a deleted entry's version is forgotten",

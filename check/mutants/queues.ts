@@ -47,6 +47,14 @@ class TornTail extends PassingMemory {
   }
 }
 
+/** A splice does not say at one of its queues which is the other. */
+const notesNothing = (queue: 0 | 1): (new (inner: Memory) => Memory) =>
+  class extends PassingMemory {
+    override write(address: Address, value: number): void {
+      if (address !== field(tail(this.inner, queue), QueueWord.PEER)) super.write(address, value);
+    }
+  };
+
 /** A mutex keeps nobody out. */
 const noMutex = all(
   patch(RobustMutex.prototype, "lock", () => () => false),
@@ -67,6 +75,7 @@ const untold = patch(
 const ENQUEUERS = "wfcqueue: two enqueuers and a dequeuer";
 const LAST = "wfcqueue: the last node leaves while others come";
 const SPLICE = "wfcqueue: splice against enqueue";
+const KILLED_TO_DEST = "wfcqueue: killed in a splice, and who comes next takes from the destination";
 const RW = "rw-lock: a writer, and a reader who looks twice";
 const SEQ = "seqlock: a writer, and a reader who looks twice";
 
@@ -157,7 +166,7 @@ export const queues: readonly Mutant[] = [
     name: "a splice that was cut off is not ended",
     number: "-",
     breaks: "splice moves all or none",
-    killer: "wfcqueue: killed in a splice, and who comes next takes from the destination",
+    killer: KILLED_TO_DEST,
     kinds: [...unsafe, "livelock"],
     patch: untold,
   },
@@ -167,29 +176,15 @@ export const queues: readonly Mutant[] = [
     breaks: "splice moves all or none",
     killer: "wfcqueue: killed in a splice, and who comes next takes from the source",
     kinds: wrong,
-    memory: of(
-      [0],
-      class extends PassingMemory {
-        override write(address: Address, value: number): void {
-          if (address !== field(tail(this.inner, 0), QueueWord.PEER)) super.write(address, value);
-        }
-      },
-    ),
+    memory: of([0], notesNothing(0)),
   },
   {
     name: "a splice notes nothing at its destination",
     number: "-",
     breaks: "nobody takes from a destination before the splice to it is ended",
-    killer: "wfcqueue: killed in a splice, and who comes next takes from the destination",
+    killer: KILLED_TO_DEST,
     kinds: wrong,
-    memory: of(
-      [0],
-      class extends PassingMemory {
-        override write(address: Address, value: number): void {
-          if (address !== field(tail(this.inner, 1), QueueWord.PEER)) super.write(address, value);
-        }
-      },
-    ),
+    memory: of([0], notesNothing(1)),
   },
   {
     name: "a node is pushed before its link is written",

@@ -18,6 +18,7 @@ import { fateOf } from "../scenarios/death.js";
 import { LAYOUT } from "../scenarios/support.js";
 import { identity } from "../scenarios/typesafe.js";
 import { all, during, idle, type Mutant, of, patch, unsafe, wrong } from "./mutant.js";
+import { noArenaLock } from "./words.js";
 
 /** Whether a word is an entry of an array that says in one word how many it holds, or that word. */
 type Part = (memory: Memory, address: Address) => "count" | "entry" | undefined;
@@ -218,13 +219,7 @@ export const sheaves: readonly Mutant[] = [
     breaks: "a sheaf has one owner at a time",
     killer: DEPOT,
     kinds: unsafe,
-    patch: patch(
-      Heap.prototype,
-      "withArenaLock",
-      () =>
-        <T>(fn: () => T): T =>
-          fn(),
-    ),
+    patch: noArenaLock,
   },
   {
     name: "allocation of an object that is not tracked does not say that it is live",

@@ -2,7 +2,7 @@
 
 import { type Address, field } from "../../src/memory/address.js";
 import { SlabWord } from "../../src/memory/geometry.js";
-import { Heap, KMALLOC_BYTES } from "../../src/memory/heap.js";
+import { KMALLOC_BYTES } from "../../src/memory/heap.js";
 import type { Memory } from "../../src/memory/memory.js";
 import { cacheWordsOf } from "../../src/memory/slot.js";
 import { SlubCache } from "../../src/memory/slub-cache.js";
@@ -10,6 +10,7 @@ import { FREED, SlubSlabs } from "../../src/memory/slub-slabs.js";
 import { PassingMemory } from "../passing-memory.js";
 import { LAYOUT } from "../scenarios/support.js";
 import { idle, type Mutant, of, patch, unsafe, wrong } from "./mutant.js";
+import { noArenaLock } from "./words.js";
 
 const FULL = -0x80000000;
 /** Of the scenarios' objects. */
@@ -154,12 +155,6 @@ export const slub: readonly Mutant[] = [
     breaks: "a slab has one holder at a time",
     killer: "slub: two threads hold slabs of their own",
     kinds: unsafe,
-    patch: patch(
-      Heap.prototype,
-      "withArenaLock",
-      () =>
-        <T>(fn: () => T): T =>
-          fn(),
-    ),
+    patch: noArenaLock,
   },
 ];

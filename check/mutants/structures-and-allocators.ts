@@ -1,7 +1,6 @@
 /** Publishing and removing, the interval map, pages and slabs. */
 
 import { type Address, field, NULL } from "../../src/memory/address.js";
-import { Heap } from "../../src/memory/heap.js";
 import { PAGE_ENTRY_WORDS } from "../../src/memory/layout.js";
 import type { Memory } from "../../src/memory/memory.js";
 import { PageKind, Pages } from "../../src/memory/pages.js";
@@ -13,7 +12,7 @@ import { PassingMemory } from "../passing-memory.js";
 import { NEW, POINTER } from "../scenarios/block.js";
 import { LAYOUT } from "../scenarios/support.js";
 import { during, idle, type Mutant, of, patch, unsafe, wrong } from "./mutant.js";
-import { DIRECTORY_LOCK, MAP_LOCK, MAP_ROOT, Node, StaleCookie, unlocked, without } from "./words.js";
+import { DIRECTORY_LOCK, freedAtOnce, MAP_LOCK, MAP_ROOT, Node, noArenaLock, StaleCookie, unlocked, without } from "./words.js";
 
 /** Bytes of a node of the scenarios' maps, which no size class of kmalloc has. */
 const NODE_BYTES = 24;
@@ -159,13 +158,7 @@ export const structuresAndAllocators: readonly Mutant[] = [
       breaks: "pages and slabs have one owner at a time",
       killer: scenario,
       kinds: unsafe,
-      patch: patch(
-        Heap.prototype,
-        "withArenaLock",
-        () =>
-          <T>(fn: () => T): T =>
-            fn(),
-      ),
+      patch: noArenaLock,
     }),
   ),
   {
@@ -235,14 +228,7 @@ export const structuresAndAllocators: readonly Mutant[] = [
     breaks: "a map's replaced nodes wait for readers",
     killer: "a map's nodes are reused under a reader",
     kinds: unsafe,
-    patch: patch(
-      Domain.prototype,
-      "retire",
-      () =>
-        function (this: Domain, object: Address) {
-          this.arena.heap.kfree(object);
-        },
-    ),
+    patch: freedAtOnce,
   },
   {
     name: "a value block is retired with a range that was only trimmed",

@@ -4,7 +4,6 @@ import type { Address } from "../../src/memory/address.js";
 import { Header } from "../../src/memory/layout.js";
 import type { Memory } from "../../src/memory/memory.js";
 import { PoolWord } from "../../src/memory/mempool.js";
-import { RobustMutex } from "../../src/memory/robust-mutex.js";
 import { SlotKind, SlotWord, slotAddress, slotState } from "../../src/memory/slot.js";
 import { Areas } from "../../src/memory/vmalloc/areas.js";
 import { VirtualSpace } from "../../src/memory/vmalloc/space.js";
@@ -13,20 +12,9 @@ import { PassingMemory } from "../passing-memory.js";
 import { POOL } from "../scenarios/mempool.js";
 import { LAYOUT } from "../scenarios/support.js";
 import { asleep, type Mutant, of, patch, unsafe, wrong } from "./mutant.js";
-import { slotWord, unlocked } from "./words.js";
+import { slotWord, unlocked, unrepaired } from "./words.js";
 
 const PINNED = slotWord(0, SlotWord.PINNED);
-
-/** A lock's next owner mends nothing. */
-const unrepaired = (concerns: (lock: Address) => boolean): (() => () => void) =>
-  patch(
-    RobustMutex.prototype,
-    "lockRepaired",
-    (original) =>
-      function (this: RobustMutex, repair: () => void, timeout?: number) {
-        original.call(this, concerns(this.address) ? () => {} : repair, timeout);
-      },
-  );
 
 /** A memory in which a word of the mempool is known. */
 class WithPool extends PassingMemory {

@@ -1,9 +1,11 @@
-/** Words that mutants touch, and memories that several of them have. */
+/** Words that mutants touch, and memories and patches that several of them have. */
 
 import { type Address, field } from "../../src/memory/address.js";
+import { Heap } from "../../src/memory/heap.js";
 import type { Memory } from "../../src/memory/memory.js";
 import { RobustMutex } from "../../src/memory/robust-mutex.js";
 import { slotAddress } from "../../src/memory/slot.js";
+import { Domain } from "../../src/rcu/domain.js";
 import { DOMAIN_WORDS, DomainWord, ReaderWord, readerWord } from "../../src/rcu/layout.js";
 import { PassingMemory } from "../passing-memory.js";
 import { LAYOUT, user } from "../scenarios/support.js";
@@ -70,3 +72,33 @@ export const unlocked = (lock: Address): (() => () => void) =>
         },
     ),
   );
+
+/** A lock's next owner mends nothing. */
+export const unrepaired = (concerns: (lock: Address) => boolean): (() => () => void) =>
+  patch(
+    RobustMutex.prototype,
+    "lockRepaired",
+    (original) =>
+      function (this: RobustMutex, repair: () => void, timeout?: number) {
+        original.call(this, concerns(this.address) ? () => {} : repair, timeout);
+      },
+  );
+
+/** The arena lock is taken by nobody. */
+export const noArenaLock: () => () => void = patch(
+  Heap.prototype,
+  "withArenaLock",
+  () =>
+    <T>(fn: () => T): T =>
+      fn(),
+);
+
+/** What is retired is freed at once. */
+export const freedAtOnce: () => () => void = patch(
+  Domain.prototype,
+  "retire",
+  () =>
+    function (this: Domain, object: Address) {
+      this.arena.heap.kfree(object);
+    },
+);

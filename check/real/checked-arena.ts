@@ -8,9 +8,11 @@ import type { FlavorName } from "../../src/rcu/flavors/flavor.js";
 import { formatDomain, rcuWords } from "../../src/rcu/flavors/open.js";
 import { DIRECTORY_WORDS } from "../../src/shared/directory.js";
 import type { IntervalMap } from "../../src/structures/interval-map.js";
+import type { SharedMap } from "../../src/structures/map/map.js";
+import type { MapSchema } from "../../src/structures/map/schema.js";
 import type { BoundsName, IntervalMapSchema } from "../../src/structures/schema.js";
 import { nameOfWord } from "../names.js";
-import { openMap } from "../support/open-map.js";
+import { openMap, openSharedMap } from "../support/open-map.js";
 import { annotateHeap } from "./annotated-heap.js";
 import { type CheckedHandle, CheckedThread, checkedHandle, type Sampling } from "./checked-thread.js";
 
@@ -70,6 +72,10 @@ export class CheckedArena {
 
   intervalMap<const B extends BoundsName, T, V = T>(name: string, schema: IntervalMapSchema<B, T, V>): IntervalMap<B, T, V> {
     return openMap<B, T, V>(this.domain, schema, name);
+  }
+
+  map<K, T, V = T>(name: string, schema: MapSchema<K, T, V>): SharedMap<K, T, V> {
+    return openSharedMap(this.domain, schema, { name });
   }
 
   /** Leave, and tell how much was checked. */

@@ -6,7 +6,7 @@ import { Cell, type Copy } from "../../src/structures/cell/cell.js";
 import { Changes } from "../../src/structures/changes.js";
 import { u32 } from "../../src/values/scalars.js";
 import type { Scenario } from "../scenario.js";
-import { kill, mortal, reap } from "./death.js";
+import { afterDeath, mortal } from "./death.js";
 import { type Actor, inArena, onEachFlavor, placeOf, user, whole } from "./support.js";
 
 type Number = Cell<number>;
@@ -162,14 +162,7 @@ export const cell: readonly Scenario[] = [
   inArena({
     name: "a committer of a cell is killed",
     setup: format,
-    threads: [
-      (a) => mortal(a, (victim) => void add(cellOf(victim), 1)),
-      (a) => {
-        kill(a, 0);
-        reap(a, 0);
-        return add(cellOf(a), 10);
-      },
-    ],
+    threads: [(a) => mortal(a, (victim) => void add(cellOf(victim), 1)), afterDeath((a) => add(cellOf(a), 10))],
     verify: (a) => {
       const cell = cellOf(a);
       assert.ok(cell.get() === 110 || cell.get() === 111, `${cell.get()}`);

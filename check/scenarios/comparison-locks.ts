@@ -5,7 +5,7 @@ import type { Address } from "../../src/memory/address.js";
 import { RwLock } from "../../src/memory/rw-lock.js";
 import { SeqLock } from "../../src/memory/seqlock.js";
 import type { Scenario } from "../scenario.js";
-import { kill, mortal, reap } from "./death.js";
+import { afterDeath, mortal } from "./death.js";
 import { type Actor, inArena, user, whole } from "./support.js";
 
 const LOCK: Address = user(2);
@@ -71,14 +71,7 @@ export const comparisonLocks: readonly Scenario[] = kinds.flatMap(({ lock, add, 
   }),
   inArena({
     name: `${lock}: a writer is killed, and a reader comes next`,
-    threads: [
-      (a) => mortal(a, add),
-      (a) => {
-        kill(a, 0);
-        reap(a, 0);
-      },
-      look,
-    ],
+    threads: [(a) => mortal(a, add), afterDeath(), look],
     verify: (a, [, , seen]) => {
       assert.ok((seen as number) <= look(a));
       add(a);
@@ -89,12 +82,10 @@ export const comparisonLocks: readonly Scenario[] = kinds.flatMap(({ lock, add, 
     name: `${lock}: a writer is killed, and a writer comes next`,
     threads: [
       (a) => mortal(a, add),
-      (a) => {
-        kill(a, 0);
-        reap(a, 0);
+      afterDeath((a) => {
         add(a);
         return look(a);
-      },
+      }),
     ],
     verify: (a, [, seen]) => {
       assert.ok([1, 2].includes(seen as number));

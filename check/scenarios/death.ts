@@ -69,3 +69,12 @@ export function kill(a: Actor, thread: number): void {
 export function reap(a: Actor, thread: number): void {
   a.domain.reap(thread + 1);
 }
+
+/** A thread that ends the first, which is mortal, reaps it, and goes on then. */
+export const afterDeath =
+  (then: (a: Actor) => unknown = () => {}): ((a: Actor) => unknown) =>
+  (a) => {
+    kill(a, 0);
+    reap(a, 0);
+    return then(a);
+  };

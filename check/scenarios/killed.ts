@@ -5,7 +5,7 @@ import type { Address } from "../../src/memory/address.js";
 import { LockTimeoutError } from "../../src/memory/errors.js";
 import { Directory } from "../../src/shared/directory.js";
 import type { Scenario } from "../scenario.js";
-import { awaitEnd, end, kill, mortal, reap } from "./death.js";
+import { afterDeath, awaitEnd, end, kill, mortal, reap } from "./death.js";
 import { type Actor, inArena, user, whole } from "./support.js";
 
 const BYTES = 1024;
@@ -74,12 +74,10 @@ export const killed: readonly Scenario[] = [
       ...(setup && { setup: (victim: Actor) => setup(victim) }),
       threads: [
         (a) => mortal(a, life),
-        (a) => {
-          kill(a, 0);
-          reap(a, 0);
+        afterDeath((a) => {
           new Directory(a.domain).open("routes", "schema", { nodeBytes: 24 });
           return take(a);
-        },
+        }),
       ],
       verify: (a, [, taken]) => {
         whole(a);
@@ -122,14 +120,7 @@ export const killed: readonly Scenario[] = [
   }),
   inArena({
     name: "killed in synchronizeSync, while another waits for a grace period",
-    threads: [
-      (a) => mortal(a, (victim) => victim.domain.synchronizeSync()),
-      (a) => {
-        kill(a, 0);
-        reap(a, 0);
-      },
-      (a) => a.domain.synchronizeSync(),
-    ],
+    threads: [(a) => mortal(a, (victim) => victim.domain.synchronizeSync()), afterDeath(), (a) => a.domain.synchronizeSync()],
     verify: whole,
   }),
   inArena({

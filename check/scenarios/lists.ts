@@ -8,13 +8,14 @@ import assert from "node:assert/strict";
 import { type Address, field, NULL, type Order } from "../../src/memory/address.js";
 import { OutOfMemoryError } from "../../src/memory/errors.js";
 import { RobustMutex } from "../../src/memory/robust-mutex.js";
+import { LIST_NODE_BYTES, type ListRef } from "../../src/structures/list/elements.js";
 import { RcuHlist } from "../../src/structures/list/hlist.js";
 import { RcuHlistNulls } from "../../src/structures/list/hlist-nulls.js";
 import { RcuList } from "../../src/structures/list/list.js";
-import { LIST_NODE_BYTES, type ListRef, SharedList } from "../../src/structures/list/shared-list.js";
+import { SharedList } from "../../src/structures/list/shared-list.js";
 import { u32 } from "../../src/values/scalars.js";
 import type { Scenario } from "../scenario.js";
-import { kill, mortal, reap } from "./death.js";
+import { afterDeath, mortal } from "./death.js";
 import { type Actor, inArena, onEachFlavor, user, whole } from "./support.js";
 
 const MEMBER = 1;
@@ -250,13 +251,11 @@ function killedIn<L extends { repair(...heads: Address[]): void }>(
           update(open(victim));
           lock.unlock();
         }),
-      (a) => {
-        kill(a, 0);
-        reap(a, 0);
+      afterDeath((a) => {
         const lock = lockOf(a);
         lock.lockRepaired(() => open(a).repair(HEAD, OTHER));
         lock.unlock();
-      },
+      }),
     ],
     verify,
   });
@@ -418,11 +417,7 @@ const friends: readonly Scenario[] = [
       },
       threads: [
         (a) => mortal(a, (victim) => void update(friendly(victim), { node: victim.memory.read(STALE), id: 2 })),
-        (a) => {
-          kill(a, 0);
-          reap(a, 0);
-          friendly(a).unshift(9);
-        },
+        afterDeath((a) => void friendly(a).unshift(9)),
       ],
       verify: (a) => {
         saw(values(a), [9, 0, 1, 2], [9, ...after]);

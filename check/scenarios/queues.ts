@@ -5,7 +5,7 @@ import { type Address, NULL } from "../../src/memory/address.js";
 import { LfStack } from "../../src/structures/queues/lfstack.js";
 import { WfcQueue } from "../../src/structures/queues/wfcqueue.js";
 import type { Scenario } from "../scenario.js";
-import { kill, mortal, reap } from "./death.js";
+import { afterDeath, mortal } from "./death.js";
 import { type Actor, inArena, onEachFlavor, user, whole } from "./support.js";
 
 const NODES = 5;
@@ -48,6 +48,9 @@ const formatStack =
 
 const enqueue = (a: Actor, i: number, to: 0 | 1 = 0): boolean => queue(a, to).enqueue(node(a, i));
 const dequeue = (a: Actor, from: 0 | 1 = 0): number | undefined => numberOf(a, queue(a, from).dequeue());
+
+/** A thread that may die in the splice of the first queue to the second. */
+const splicing = (a: Actor): void => mortal(a, (victim) => void queue(victim, 1).splice(queue(victim, 0)));
 
 /** What a queue holds, in order, until it is seen empty. */
 function take(a: Actor, from: 0 | 1 = 0): number[] {
@@ -197,15 +200,7 @@ export const queues: readonly Scenario[] = [
     inArena({
       name: "wfcqueue: killed in enqueue",
       setup: format([]),
-      threads: [
-        (a) => mortal(a, (victim) => void enqueue(victim, 0)),
-        (a) => {
-          kill(a, 0);
-          reap(a, 0);
-          return take(a);
-        },
-        (a) => enqueue(a, 1),
-      ],
+      threads: [(a) => mortal(a, (victim) => void enqueue(victim, 0)), afterDeath(take), (a) => enqueue(a, 1)],
       verify: (a, [, taken]) => {
         const got = [...flat(taken), ...drain(a)];
         once(got, ...(got.includes(0) ? [0, 1] : [1]));
@@ -216,15 +211,7 @@ export const queues: readonly Scenario[] = [
       inArena({
         name: `wfcqueue: killed in dequeue, of ${contents.length}`,
         setup: format(contents),
-        threads: [
-          (a) => mortal(a, (victim) => void dequeue(victim)),
-          (a) => {
-            kill(a, 0);
-            reap(a, 0);
-            return dequeue(a);
-          },
-          (a) => enqueue(a, 2),
-        ],
+        threads: [(a) => mortal(a, (victim) => void dequeue(victim)), afterDeath(dequeue), (a) => enqueue(a, 2)],
         verify: (a, [, taken]) => {
           const got = [...flat(taken), ...drain(a)];
           const last = contents.length - 1;
@@ -239,41 +226,19 @@ export const queues: readonly Scenario[] = [
     inArena({
       name: "wfcqueue: killed in a splice, and who comes next takes from the source",
       setup: format([0, 1], [3]),
-      threads: [
-        (a) => mortal(a, (victim) => void queue(victim, 1).splice(queue(victim, 0))),
-        (a) => {
-          kill(a, 0);
-          reap(a, 0);
-          return drain(a, 0);
-        },
-      ],
+      threads: [splicing, afterDeath((a) => drain(a, 0))],
       verify: (a, [, stayed]) => splicedOrNot(a, stayed as number[], drain(a, 1)),
     }),
     inArena({
       name: "wfcqueue: killed in a splice, and who comes next takes from the destination",
       setup: format([0, 1], [3]),
-      threads: [
-        (a) => mortal(a, (victim) => void queue(victim, 1).splice(queue(victim, 0))),
-        (a) => {
-          kill(a, 0);
-          reap(a, 0);
-          return drain(a, 1);
-        },
-      ],
+      threads: [splicing, afterDeath((a) => drain(a, 1))],
       verify: (a, [, moved]) => splicedOrNot(a, drain(a, 0), moved as number[]),
     }),
     inArena({
       name: "wfcqueue: killed in a splice, while others enqueue to both",
       setup: format([0]),
-      threads: [
-        (a) => mortal(a, (victim) => void queue(victim, 1).splice(queue(victim, 0))),
-        (a) => {
-          kill(a, 0);
-          reap(a, 0);
-          return take(a, 1);
-        },
-        (a) => [enqueue(a, 1, 0), enqueue(a, 2, 1)],
-      ],
+      threads: [splicing, afterDeath((a) => take(a, 1)), (a) => [enqueue(a, 1, 0), enqueue(a, 2, 1)]],
       verify: (a, [, moved]) => {
         const there = [...(moved as number[]), ...drain(a, 1)];
         const here = drain(a, 0);
@@ -343,12 +308,10 @@ export const queues: readonly Scenario[] = [
           stack(victim).push(node(victim, 1));
           stack(victim).popBlocking();
         }),
-      (a) => {
-        kill(a, 0);
-        reap(a, 0);
+      afterDeath((a) => {
         stack(a).push(node(a, 2));
         return numberOf(a, stack(a).popBlocking());
-      },
+      }),
     ],
     verify: (a, [, taken]) => {
       assert.equal(taken, 2);

@@ -6,7 +6,7 @@ import { LIST_CAPACITY } from "../../src/memory/page-list.js";
 import { ownedBySlot, SHEAF_CAPACITY } from "../../src/memory/sheaf.js";
 import type { Scenario } from "../scenario.js";
 import { fill, formatBlock, NEW, noneReused, POINTER, section } from "./block.js";
-import { kill, mortal, reap } from "./death.js";
+import { afterDeath, kill, mortal, reap } from "./death.js";
 import { type Actor, inArena, onFlavors, user, whole } from "./support.js";
 
 const SMALL = 64;
@@ -279,13 +279,11 @@ export const sheaves: readonly Scenario[] = [
         const old = a.memory.exchange(POINTER, NEW) as Address;
         mortal(a, (victim) => victim.domain.retire(old));
       },
-      (a) => {
-        kill(a, 0);
-        reap(a, 0);
+      afterDeath((a) => {
         a.domain.advance();
         const object = a.heap.kmalloc(SMALL);
         fill(a, object, -1);
-      },
+      }),
       (a) => a.turn(() => section(a)),
     ],
     verify: (a, results) => {

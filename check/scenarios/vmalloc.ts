@@ -7,7 +7,7 @@ import type { BackingStore } from "../../src/memory/vmalloc/store.js";
 import type { VirtualAddress } from "../../src/memory/vmalloc/virtual.js";
 import { Vmalloc } from "../../src/memory/vmalloc/vmalloc.js";
 import type { Scenario } from "../scenario.js";
-import { kill, mortal, reap } from "./death.js";
+import { afterDeath, mortal } from "./death.js";
 import { type Actor, inArena, user, whole } from "./support.js";
 
 const AREA = user(60);
@@ -241,14 +241,7 @@ export const vmalloc: readonly Scenario[] = [
   inArena({
     name: "killed while it writes a page, which another evicts",
     setup: (a) => void make(a, AREA, 7, true),
-    threads: [
-      (a) => mortal(a, (victim) => vmOf(victim).write((addressIn(victim, AREA) + 1) as VirtualAddress, 5)),
-      (a) => {
-        kill(a, 0);
-        reap(a, 0);
-        return vmOf(a).reclaim(1);
-      },
-    ],
+    threads: [(a) => mortal(a, (victim) => vmOf(victim).write((addressIn(victim, AREA) + 1) as VirtualAddress, 5)), afterDeath((a) => vmOf(a).reclaim(1))],
     verify: (a, [, evicted]) => {
       assert.equal(evicted, 1, "the dead hold no page");
       const vm = settled(a);
@@ -263,11 +256,7 @@ export const vmalloc: readonly Scenario[] = [
       },
       threads: [
         (a) => mortal(a, life),
-        (a) => {
-          kill(a, 0);
-          reap(a, 0);
-          vmOf(a).reclaim(1); // both locks, and what there is to repair
-        },
+        afterDeath((a) => void vmOf(a).reclaim(1)), // both locks, and what there is to repair
       ],
       verify: emptied,
     }),

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import type { Scenario } from "../scenario.js";
 import { formatMap, mapOf } from "./bonsai.js";
-import { kill, mortal, reap } from "./death.js";
+import { afterDeath, mortal } from "./death.js";
 import { type Actor, inArena, whole } from "./support.js";
 
 const RANGES = [
@@ -48,14 +48,7 @@ export const writers: readonly Scenario[] = [
   inArena({
     name: "a writer is killed, and the next recovers",
     setup: format,
-    threads: [
-      (a) => mortal(a, (victim) => mapOf(victim).set(20, 55, 4)),
-      (a) => {
-        kill(a, 0);
-        reap(a, 0);
-        mapOf(a).set(90, 99, 5);
-      },
-    ],
+    threads: [(a) => mortal(a, (victim) => mapOf(victim).set(20, 55, 4)), afterDeath((a) => mapOf(a).set(90, 99, 5))],
     verify: (a) => {
       const map = mapOf(a);
       const seen = [map.get(15), map.get(25), map.get(35), map.get(52), map.get(57), map.get(65), map.get(95)];
@@ -69,11 +62,7 @@ export const writers: readonly Scenario[] = [
     setup: format,
     threads: [
       (a) => mortal(a, (victim) => mapOf(victim).set(80, 89, 4)),
-      (a) => {
-        kill(a, 0);
-        reap(a, 0);
-        return mapOf(a).check(); // sizes are what a death leaves behind
-      },
+      afterDeath((a) => mapOf(a).check()), // sizes are what a death leaves behind
     ],
     verify: (a, [, violations]) => {
       assert.deepEqual(violations, []);
@@ -86,10 +75,7 @@ export const writers: readonly Scenario[] = [
     setup: format,
     threads: [
       (a) => mortal(a, (victim) => mapOf(victim).set(20, 55, 4)),
-      (a) => {
-        kill(a, 0);
-        reap(a, 0);
-      },
+      afterDeath(),
       (a) => {
         const map = mapOf(a);
         return a.turn(() => [map.get(25), map.get(65), map.get(52)]);

@@ -4,11 +4,11 @@
  */
 
 import { type IntervalMap, type Shared, type StructView, struct, u32, utf8 } from "../../src/index.js";
-import type { StructOf } from "../../src/values/struct.js";
+import type { StructCodec, StructOf } from "../../src/values/struct.js";
 import { checkOf, type Random } from "./seed.js";
 
 const fields = { version: u32, check: u32 };
-const versioned = struct(fields);
+export const versioned: StructCodec<typeof fields> = struct(fields);
 export type Versioned = StructOf<typeof fields>;
 export type VersionedView = StructView<typeof fields>;
 

@@ -14,7 +14,7 @@ import { isStampedText, type StampedText, stampText } from "./stamped.js";
 import { Sums } from "./sums.js";
 import type { ErrorKind } from "./tally.js";
 import { Step, type Thread } from "./thread.js";
-import type { Work } from "./work.js";
+import { type Work, workOf } from "./work.js";
 
 /** Items of a seat in the list, and in the set, above which more go than come. */
 const MANY = 6;
@@ -282,16 +282,12 @@ export const cells: Stage = {
 /** A thread's. */
 export function workOnCells(thread: Thread): Work {
   const worker = new Worker(thread);
-  return {
+  return workOf(thread, {
     begin() {
       thread.bury(() => {});
       worker.begin();
     },
     read: () => worker.read(),
-    updates: true,
     update: () => worker.update(),
-    specialTurns: 1,
-    special: () => {},
-    end: async () => {},
-  };
+  });
 }

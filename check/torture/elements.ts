@@ -18,6 +18,8 @@ import { Waits } from "./waits.js";
 const MOST_IN_PIPE = 150;
 /** Sections that one reader has open at once, over turns. */
 const MOST_OVERLAPPING = 4;
+/** A reader that had no very long section for so long, in ms, has one: where few reads are done, as on a slow machine, chance alone would bring none. */
+const VERY_LONG_AFTER = 400;
 
 interface Held {
   readonly element: Address;
@@ -28,6 +30,8 @@ interface Held {
 export class ElementReader {
   readonly #t: Thread;
   readonly #place: Place;
+  /** When its last very long section ended, in ms of performance.now(). */
+  #lastVeryLong = performance.now();
 
   constructor(thread: Thread, place: Place) {
     this.#t = thread;
@@ -39,7 +43,7 @@ export class ElementReader {
     const t = this.#t;
     const kind = t.random.below(2000);
     if (kind === 0) this.#section("long section", t.random.from(1, 12), 0);
-    else if (kind === 1 && t.oneIn(40)) this.#section("very long section", t.random.from(50, 300), 0);
+    else if ((kind === 1 && t.oneIn(40)) || performance.now() > this.#lastVeryLong + VERY_LONG_AFTER) this.#veryLongSection();
     else if (kind < 200) this.#section("nested sections", 0, t.random.from(1, 6));
     else if (kind < 260) this.#overlapping();
     else this.#section("section", 0, 0);
@@ -128,6 +132,11 @@ export class ElementReader {
       cookie.now();
     }
     if (milliseconds > 0) t.self.step(Step.TURN);
+  }
+
+  #veryLongSection(): void {
+    this.#section("very long section", this.#t.random.from(50, 300), 0);
+    this.#lastVeryLong = performance.now();
   }
 
   /** Two sections, of which the first ends first. */

@@ -17,7 +17,7 @@ import type { Stage } from "./stage.js";
 import { isStamped, isStampedText, type Stamped, type StampedText, type StampedView, stamp, stamped, stampText } from "./stamped.js";
 import { Sums } from "./sums.js";
 import { Step, type Thread } from "./thread.js";
-import type { Work } from "./work.js";
+import { type Work, workOf } from "./work.js";
 
 /** Keys that stay: of the ledger, and of the texts. */
 const STAYING = 32;
@@ -373,13 +373,5 @@ export const hashMaps: Stage<KeyOperation> = {
 export function workOnHashMaps(thread: Thread): Work {
   const reader = new Reader(thread);
   const updater = new Updater(thread);
-  return {
-    begin: () => thread.bury(() => {}),
-    read: () => reader.read(),
-    updates: true,
-    update: () => updater.update(),
-    specialTurns: 1,
-    special: () => reader.play(),
-    end: async () => {},
-  };
+  return workOf(thread, { read: () => reader.read(), update: () => updater.update(), special: () => reader.play() });
 }

@@ -28,7 +28,7 @@ import { dealt, updates } from "./job.js";
 import { playRange, type RangeOperation, ranges } from "./ranges.js";
 import type { Stage } from "./stage.js";
 import { Step, type Thread } from "./thread.js";
-import type { Work } from "./work.js";
+import { type Work, workOf } from "./work.js";
 
 /** The maps of a run. */
 interface Maps {
@@ -235,13 +235,10 @@ export const intervalMaps: Stage<RangeOperation> = {
 export function workOnIntervalMaps(thread: Thread): Work {
   const reader = new Reader(thread);
   const updater = new Updater(thread);
-  return {
-    begin: () => thread.bury(() => {}),
+  return workOf(thread, {
     read: () => reader.read(),
     updates: updates(thread.job.seat),
     update: () => updater.update(),
-    specialTurns: 1,
     special: () => reader.play(),
-    end: async () => {},
-  };
+  });
 }

@@ -13,7 +13,7 @@ import type { Stage } from "./stage.js";
 import { isStampedText, type StampedText, stampText } from "./stamped.js";
 import type { ErrorKind } from "./tally.js";
 import { Step, type Thread } from "./thread.js";
-import type { Work } from "./work.js";
+import { type Work, workOf } from "./work.js";
 
 const ANCHORS = 12;
 /** Keys of other elements: this, and the item's number. */
@@ -255,13 +255,5 @@ export const lists: Stage = {
 /** A thread's. */
 export function workOnLists(thread: Thread): Work {
   const worker = new Worker(thread);
-  return {
-    begin: () => thread.bury(() => {}),
-    read: () => worker.read(),
-    updates: true,
-    update: () => worker.update(),
-    specialTurns: 1,
-    special: () => {},
-    end: async () => {},
-  };
+  return workOf(thread, { read: () => worker.read(), update: () => worker.update() });
 }

@@ -11,13 +11,14 @@
 import type { Shared } from "../../src/index.js";
 import { type Address, field, NULL } from "../../src/memory/address.js";
 import { LfStack } from "../../src/structures/queues/lfstack.js";
-import { WFC_NODE_WORDS, WfcQueue } from "../../src/structures/queues/wfcqueue.js";
+import { WFC_NODE_WORDS } from "../../src/structures/queues/node-chain.js";
+import { WfcQueue } from "../../src/structures/queues/wfcqueue.js";
 import { checkOf } from "../support/seed.js";
 import { ItemState, Items } from "./items.js";
 import type { Stage } from "./stage.js";
 import type { ErrorKind } from "./tally.js";
 import { Step, type Thread } from "./thread.js";
-import type { Work } from "./work.js";
+import { type Work, workOf } from "./work.js";
 
 const NodeWord = {
   ITEM: WFC_NODE_WORDS,
@@ -328,13 +329,5 @@ export const queues: Stage = {
 /** A thread's. */
 export function workOnQueues(thread: Thread): Work {
   const worker = new Worker(thread);
-  return {
-    begin: () => thread.bury(() => {}),
-    read: () => worker.read(),
-    updates: true,
-    update: () => worker.update(),
-    specialTurns: 1,
-    special: () => {},
-    end: async () => {},
-  };
+  return workOf(thread, { read: () => worker.read(), update: () => worker.update() });
 }

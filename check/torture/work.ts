@@ -1,5 +1,7 @@
 /** What a structure's threads do in a torture run (worker.ts). */
 
+import type { Thread } from "./thread.js";
+
 export interface Work {
   begin(): void;
   read(): void;
@@ -11,3 +13,13 @@ export interface Work {
   special(): Promise<void> | void;
   end(): Promise<void>;
 }
+
+/** The work of threads that all update, after they have buried the dead, and have nothing special to do; but for what is given. */
+export const workOf = (thread: Thread, given: Pick<Work, "read" | "update"> & Partial<Work>): Work => ({
+  begin: () => thread.bury(() => {}),
+  updates: true,
+  specialTurns: 1,
+  special: () => {},
+  end: async () => {},
+  ...given,
+});

@@ -115,8 +115,8 @@ export class Driver {
   /** There is something to do. */
   kick(): void {
     if (this.#driving || this.#stopped) return;
+    void this.#drive(); // first waits, so it cannot have ended yet; where the stack is full it throws, and the next kick finds it not running
     this.#driving = true;
-    void this.#drive();
   }
 
   async #drive(): Promise<void> {

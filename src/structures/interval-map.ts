@@ -31,7 +31,7 @@ import type { Memory } from "../memory/memory.js";
 import { RobustMutex } from "../memory/robust-mutex.js";
 import type { Domain } from "../rcu/domain.js";
 import { inSection } from "../rcu/in-section.js";
-import { type CodecBase, copyingView, type View } from "../values/codec.js";
+import { type CodecBase, type View, viewOf } from "../values/codec.js";
 import { Bonsai, LEFT, RIGHT, type Side } from "./bonsai.js";
 import { type NodeOffsets, nodeOffsets } from "./bounds.js";
 import { Entry, type EntryView } from "./entry-view.js";
@@ -86,7 +86,7 @@ export class IntervalMap<B extends BoundsName, T, V = T> {
     this.#offsets = nodeOffsets(this.#bounds.words);
     const { value } = schema;
     this.#codec = value;
-    this.#newValueView = () => (value.words === undefined ? (copyingView(value) as View<unknown> as View<V>) : value.view());
+    this.#newValueView = () => viewOf(value);
     this.#root = field(header, HeaderWord.ROOT);
     this.#sizeWord = field(header, HeaderWord.SIZE);
     this.#lock = new RobustMutex(memory, field(header, HeaderWord.LOCK), heap.slot);

@@ -84,6 +84,11 @@ export function copyingView<T>(codec: Pick<CodecBase<T>, "read">): View<T> {
   return { at: (memory, address) => codec.read(memory, address), end: () => {} };
 }
 
+/** A view of a codec's values: in place, or of copies where they are of any size. */
+export function viewOf<T, V>(codec: Codec<T, V>): View<V> {
+  return codec.words === undefined ? (copyingView(codec) as View<unknown> as View<V>) : codec.view();
+}
+
 /** Whether something given as a codec is one. */
 export function isCodec(given: unknown): given is CodecBase<unknown> {
   const codec = given as Partial<CodecBase<unknown>> | null | undefined;

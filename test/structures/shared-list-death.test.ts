@@ -8,7 +8,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { FLAVORS, type FlavorName } from "../../src/rcu/flavors/flavor.js";
-import type { ListRef, SharedList } from "../../src/structures/list/shared-list.js";
+import type { ListRef } from "../../src/structures/list/elements.js";
+import type { SharedList } from "../../src/structures/list/shared-list.js";
 import type { CodecBase } from "../../src/values/codec.js";
 import { u32 } from "../../src/values/scalars.js";
 import { utf8 } from "../../src/values/utf8.js";

@@ -2,7 +2,8 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { ListRef, SharedList } from "../../src/structures/list/shared-list.js";
+import type { ListRef } from "../../src/structures/list/elements.js";
+import type { SharedList } from "../../src/structures/list/shared-list.js";
 import { u32 } from "../../src/values/scalars.js";
 import { openList } from "../support/shared-lists.js";
 import { turn, World } from "../support/world.js";

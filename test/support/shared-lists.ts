@@ -2,7 +2,8 @@
 
 import type { Domain } from "../../src/rcu/domain.js";
 import { Directory } from "../../src/shared/directory.js";
-import { LIST_NODE_BYTES, listSchemaText, SharedList } from "../../src/structures/list/shared-list.js";
+import { LIST_NODE_BYTES } from "../../src/structures/list/elements.js";
+import { listSchemaText, SharedList } from "../../src/structures/list/shared-list.js";
 import type { CodecBase } from "../../src/values/codec.js";
 
 export function openList<T>(domain: Domain, codec: CodecBase<T>, name = "list"): SharedList<T> {

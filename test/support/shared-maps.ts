@@ -1,38 +1,21 @@
-/** Maps of a domain that stands over any memory, with a clock of the test's own: what `Shared.map` does over its own. */
+/** What tests see of a map's insides. */
 
 import assert from "node:assert/strict";
+import { placeOf } from "../../check/support/open-map.js";
 import { field } from "../../src/memory/address.js";
 import { Header } from "../../src/memory/layout.js";
 import { Publication } from "../../src/memory/publication.js";
 import type { Domain } from "../../src/rcu/domain.js";
-import { Directory } from "../../src/shared/directory.js";
 import { Buckets } from "../../src/structures/map/bucket.js";
 import { keysOf } from "../../src/structures/map/keys.js";
-import { SharedMap } from "../../src/structures/map/map.js";
-import { checkMapSchema, type MapSchema, mapSchemaText } from "../../src/structures/map/schema.js";
+import type { MapSchema } from "../../src/structures/map/schema.js";
 import { Tables } from "../../src/structures/map/tables.js";
-import { headerBytes } from "../../src/structures/map/words.js";
 import type { Place } from "../../src/structures/structure.js";
 import { liveIn } from "./audit.js";
 import { startingState } from "./starting-state.js";
 import type { World } from "./world.js";
 
-export interface OpenOptions {
-  readonly name?: string;
-  /** The time of day in ms. */
-  readonly now?: () => number;
-}
-
-/** A map's place, made if it is new; there is no table in it yet. */
-export function placeOf<K, T, V>(domain: Domain, schema: MapSchema<K, T, V>, name: string): Place {
-  checkMapSchema(schema);
-  return new Directory(domain).open(name, mapSchemaText(schema), { nodeBytes: 0, headerBytes: headerBytes(domain.arena.layout.slots) });
-}
-
-/** Open a map by name in a domain. */
-export function openSharedMap<K, T, V = T>(domain: Domain, schema: MapSchema<K, T, V>, { name = "map", now }: OpenOptions = {}): SharedMap<K, T, V> {
-  return new SharedMap<K, T, V>(placeOf(domain, schema, name), schema, now);
-}
+export { openSharedMap, placeOf } from "../../check/support/open-map.js";
 
 const seedIn = ({ domain: { arena }, header }: Place): number => arena.memory.read(Header.ID) ^ arena.memory.read(field(Header.ID, 1)) ^ header;
 

@@ -7,7 +7,7 @@ export const MAILBOXES = 32;
 export const BOXES = 8;
 export const COMMON_BYTES = 256;
 
-export type Work = "blocks" | "map" | "allocator" | "mutex" | "storms";
+export type Work = "blocks" | "intervalMap" | "map" | "allocator" | "mutex" | "storms";
 
 export interface CheckedJob {
   readonly work: Work;

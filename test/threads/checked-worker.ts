@@ -1,15 +1,20 @@
 /** Threads of checked.test.ts: what each kind of work does in a turn. That it races with nothing is what the checker says. */
 
 import { checkedHand } from "../../check/real/checked-hand.js";
-import { COVERED, fill, KEYS, textMap, textOf, u32Map, u128Map, update, versionOf, wideKey } from "../../check/support/maps.js";
+import { COVERED, fill, isText, KEYS, textMap, textOf, u32Map, u128Map, update, versioned, versionOf, wideKey } from "../../check/support/maps.js";
 import { checkOf, Random } from "../../check/support/seed.js";
 import { bustGracePeriods } from "../../check/torture/disturb.js";
 import { type Address, field, NULL, type Order } from "../../src/memory/address.js";
 import { RobustMutex } from "../../src/memory/robust-mutex.js";
+import { u32 } from "../../src/values/scalars.js";
+import { utf8 } from "../../src/values/utf8.js";
 import { BOXES, type CheckedJob, COUNTERS, LOCK, MAILBOXES, POINTERS, type Work } from "./checked-job.js";
 
 const TURN = 8;
 const BLOCK_WORDS = 4;
+/** Keys of the hash maps, and how many of them are never without a value. */
+const HASH_KEYS = 300;
+const HASH_ALWAYS = 40;
 
 const self = checkedHand<CheckedJob>();
 const { arena, job } = self;
@@ -43,6 +48,37 @@ function readBlock(): void {
     const check = memory.read(field(block, 1));
     if (check !== (checkOf(value) | 0) || memory.read(field(block, 2)) !== value) throw new Error(`block ${block} is torn`);
   });
+}
+
+/** Some keys always have a value; the others come for a while and go for a while, so that tables grow and shrink. */
+function hashMaps(): { read(): void; write(): void } {
+  const numbers = arena.map("numbers", { key: u32, value: versioned });
+  const texts = arena.map("texts", { key: utf8, value: utf8 });
+  let writes = 0;
+  for (let key = 0; key < HASH_ALWAYS; key++) numbers.setIfAbsent(key, versionOf(0));
+  return {
+    read() {
+      const key = random.below(HASH_KEYS);
+      const value = numbers.get(key);
+      if (value === undefined ? key < HASH_ALWAYS : value.check !== checkOf(value.version)) throw new Error(`key ${key} has ${JSON.stringify(value)}`);
+      numbers.read(key, ({ version, check }) => {
+        if (check !== checkOf(version)) throw new Error(`the view of key ${key} is torn`);
+      });
+      const text = texts.get(`key ${key}`);
+      if (text !== undefined && !isText(text)) throw new Error(`the text of key ${key} is torn`);
+    },
+    write() {
+      const key = random.below(HASH_KEYS);
+      const goes = Math.floor(writes++ / HASH_KEYS) % 2 === 1;
+      if (key >= HASH_ALWAYS && goes) {
+        numbers.delete(key);
+        texts.delete(`key ${key}`);
+      } else {
+        numbers.update(key, (old) => versionOf((old?.version ?? 0) + 1));
+        texts.set(`key ${key}`, textOf(random.below(100)));
+      }
+    },
+  };
 }
 
 function maps(): { read(): void; write(): void } {
@@ -111,6 +147,10 @@ function storm(): void {
 const works: Record<Work, () => () => void> = {
   blocks: () => (job.writes ? publishBlock : readBlock),
   map: () => {
+    const { read, write } = hashMaps();
+    return job.writes ? write : read;
+  },
+  intervalMap: () => {
     const { read, write } = maps();
     return job.writes ? write : read;
   },

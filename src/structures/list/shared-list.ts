@@ -23,12 +23,10 @@
  *
  * Guarantees
  *   A  each update is published by one store: readers see it wholly or not at all.
- *   B  an iteration takes no lock and is no snapshot. It shows every element that is there from its beginning to its end, once and in order, also when those it has shown are removed meanwhile;
- *      of others it may show some. A value is one that its element had in the course of the iteration.
+ *   B  readers take no lock. What they see: elements.ts.
  *   C  a reference to an element that was removed does nothing, and never touches another.
- *   D  first() and last() are linearizable.
- *   E  a failed call (bad input, no memory) leaves the list as it was.
- *   F  a writer that dies leaves the list as before its call or as after it; the next writer mends the ways back and frees what was left.
+ *   D  a failed call (bad input, no memory) leaves the list as it was.
+ *   E  a writer that dies leaves the list as before its call or as after it; the next writer mends the ways back and frees what was left.
  */
 
 import { type Address, field, NULL } from "../../memory/address.js";
@@ -37,31 +35,16 @@ import { InvalidAddressError, QuiesceError } from "../../memory/errors.js";
 import type { Memory } from "../../memory/memory.js";
 import { RobustMutex } from "../../memory/robust-mutex.js";
 import type { Domain } from "../../rcu/domain.js";
-import { inSection } from "../../rcu/in-section.js";
 import { type CodecBase, isCodec } from "../../values/codec.js";
 import { show } from "../../values/errors.js";
 import { HEADER_BYTES, type Place } from "../structure.js";
+import { Elements, LIST_NODE_BYTES, type ListRef, NodeWord } from "./elements.js";
 import { ListError } from "./errors.js";
 import { RcuList } from "./list.js";
 
 /** Words of the header. */
 const HeaderWord = { HEAD: 0, LOCK: 16, NEXT_ID: 18, SIZE: 32 } as const;
 if (HeaderWord.SIZE * 4 >= HEADER_BYTES) throw new Error("the header is too small");
-
-const NodeWord = { NEXT: 0, PREV: 1, VALUE: 2, ID: 3 } as const;
-/** Bytes of a node; ID takes two words, and one is left so that they are an even number. */
-export const LIST_NODE_BYTES = 24;
-
-/** Elements that an iteration copies in its first section, and in any. Each section copies twice as many as the one before, so that finding the place again costs no more than going on. */
-const FIRST_BATCH = 16;
-const LARGEST_BATCH = 2 ** 16;
-
-/** An element of a list, in whichever thread: may be posted. Whatever it says, it is checked before anything is touched. */
-export interface ListRef {
-  readonly node: number;
-  /** Number of the element in its list, which no other one will have. */
-  readonly id: number;
-}
 
 /** Text of a list's schema, for comparison between threads. @throws QuiesceError (ERR_SCHEMA) */
 export function listSchemaText<T>(codec: CodecBase<T>): string {
@@ -84,6 +67,7 @@ export class SharedList<T> {
   readonly #sizeWord: Address;
   readonly #lock: RobustMutex;
   readonly #list: RcuList;
+  readonly #elements: Elements<T>;
   /** Node and block of the update under way that no reader can reach yet. */
   readonly #fresh: Address[] = [];
 
@@ -101,6 +85,7 @@ export class SharedList<T> {
     this.#sizeWord = field(header, HeaderWord.SIZE);
     this.#lock = new RobustMutex(memory, field(header, HeaderWord.LOCK), heap.slot);
     this.#list = new RcuList(domain, { lock: this.#lock, name });
+    this.#elements = new Elements(domain, codec, this.#list, this.#head);
   }
 
   // Reading ------------------------------------------------------------------------------------------
@@ -112,74 +97,25 @@ export class SharedList<T> {
 
   /** A copy of the first value, or undefined. @throws ClosedError */
   first(): T | undefined {
-    const memory = this.#memory;
-    return inSection(this.#domain.reader, () => {
-      for (;;) {
-        const node = memory.load(this.#head) as Address;
-        if (this.#isEnd(node)) return undefined;
-        const block = this.#blockOf(node);
-        // The block was the value all the while between its two loads, since none comes back in a section; and in between, the node was the first.
-        if (memory.load(this.#head) === node && this.#blockOf(node) === block) return this.#codec.read(memory, block);
-      }
-    });
+    return this.#elements.first();
   }
 
   /** A copy of the last value, or undefined. @throws ClosedError */
   last(): T | undefined {
-    const memory = this.#memory;
-    return inSection(this.#domain.reader, () => {
-      for (;;) {
-        if (this.#isEnd(memory.load(this.#head) as Address)) return undefined;
-        let node = this.#list.tailRcu(this.#head);
-        // What is behind it a writer is adding right now, or had added when it died.
-        for (let next = memory.load(node) as Address; !this.#isEnd(next); next = memory.load(node) as Address) node = next;
-        if (this.#isEnd(node)) return undefined;
-        const block = this.#blockOf(node);
-        // As in first(). A node that was removed meanwhile keeps what it had when it was the last.
-        if (this.#isEnd(memory.load(node) as Address) && this.#blockOf(node) === block) return this.#codec.read(memory, block);
-      }
-    });
-  }
-
-  /** The end of the chain: the head, or NULL in a list that nobody has written to. */
-  #isEnd(node: Address): boolean {
-    return node === this.#head || node === NULL;
-  }
-
-  #blockOf(node: Address): Address {
-    return this.#memory.load(field(node, NodeWord.VALUE)) as Address;
-  }
-
-  #valueAt(node: Address): T {
-    return this.#codec.read(this.#memory, this.#blockOf(node));
-  }
-
-  #idOf(node: Address): number {
-    const id = field(node, NodeWord.ID);
-    return this.#memory.read(id) * 2 ** 32 + (this.#memory.read(field(id, 1)) >>> 0);
+    return this.#elements.last();
   }
 
   /**
    * References and copies of the values, from first to last. Elements are copied some at a time, each time in a section of its own: what the loop does in between, it may see
-   * later than an element is shown. What may be seen of changes made meanwhile: guarantee B at the head of this file.
+   * later than an element is shown. What may be seen of changes made meanwhile: guarantee A at the head of elements.ts.
    */
   entries(): Generator<[ref: ListRef, value: T]> {
-    return this.#each((node, id) => [{ node, id }, this.#valueAt(node)]);
+    return this.#elements.entries();
   }
 
   /** Copies of the values, as `entries`. */
   values(): Generator<T> {
-    return this.#each((node) => this.#valueAt(node));
-  }
-
-  /** What `copy` makes of each element, in a section. */
-  *#each<R>(copy: (node: Address, id: number) => R): Generator<R> {
-    const shown: number[] = [];
-    for (let batch = FIRST_BATCH; ; batch = Math.min(2 * batch, LARGEST_BATCH)) {
-      const copies = inSection(this.#domain.reader, () => this.#copyAfter(shown, batch, copy));
-      for (let i = 0; i < copies.length; i++) yield copies[i] as R;
-      if (copies.length < batch) return;
-    }
+    return this.#elements.values();
   }
 
   [Symbol.iterator](): Generator<T> {
@@ -190,34 +126,6 @@ export class SharedList<T> {
   find(predicate: (value: T, ref: ListRef) => boolean): [ref: ListRef, value: T] | undefined {
     for (const entry of this.entries()) if (predicate(entry[1], entry[0])) return entry;
     return undefined;
-  }
-
-  /** Copies of the next elements after those that were shown, whose numbers are noted. In a section. */
-  #copyAfter<R>(shown: number[], count: number, copy: (node: Address, id: number) => R): R[] {
-    const copies: R[] = [];
-    const memory = this.#memory;
-    let node = memory.load(this.#placeAfter(shown)) as Address;
-    for (; !this.#isEnd(node) && copies.length < count; node = memory.load(node) as Address) {
-      const id = this.#idOf(node);
-      copies.push(copy(node, id));
-      shown.push(id);
-    }
-    return copies;
-  }
-
-  /**
-   * Where an iteration goes on: the last of the elements it has shown that still is in the list. Elements never change places and what has been shown was shown in order, so all that was
-   * there all the while and has not been shown comes after it.
-   */
-  #placeAfter(shown: readonly number[]): Address {
-    const last = shown.at(-1);
-    let place = this.#head;
-    if (last === undefined) return place;
-    const memory = this.#memory;
-    for (let node = memory.load(this.#head) as Address; !this.#isEnd(node); node = memory.load(node) as Address) if (this.#idOf(node) === last) return node;
-    const ids = new Set(shown); // it was removed: seldom
-    for (const node of this.#nodes()) if (ids.has(this.#idOf(node))) place = node;
-    return place;
   }
 
   // Updating -----------------------------------------------------------------------------------------
@@ -289,7 +197,7 @@ export class SharedList<T> {
   /** Take all elements out: readers go from all to none at one instant. @throws as `remove` */
   clear(): void {
     this.#update("clear()", () => {
-      const nodes = [...this.#nodes()];
+      const nodes = [...this.#elements.nodes()];
       this.#list.initHead(this.#head); // commits
       this.#memory.store(this.#sizeWord, 0);
       for (const node of nodes) this.#discard(node);
@@ -301,7 +209,7 @@ export class SharedList<T> {
    * @throws as `remove`
    */
   get(ref: ListRef): T | undefined {
-    return this.#at("get()", ref, (node) => this.#valueAt(node));
+    return this.#at("get()", ref, (node) => this.#elements.valueAt(node));
   }
 
   /** A node for a prepared value, added by one store. */
@@ -360,7 +268,7 @@ export class SharedList<T> {
     const address = node as Address;
     try {
       const cache = this.#domain.arena.heap.cacheOf(address);
-      return cache?.index === this.#cache.index && cache.isLive(address) && this.#idOf(address) === id ? address : NULL;
+      return cache?.index === this.#cache.index && cache.isLive(address) && this.#elements.idOf(address) === id ? address : NULL;
     } catch (error) {
       if (error instanceof InvalidAddressError) return NULL; // no object begins there any more
       throw error;
@@ -391,12 +299,6 @@ export class SharedList<T> {
     return result;
   }
 
-  /** The nodes in the list, in a section or with the lock. */
-  *#nodes(): Generator<Address> {
-    const memory = this.#memory;
-    for (let node = memory.load(this.#head) as Address; !this.#isEnd(node); node = memory.load(node) as Address) yield node;
-  }
-
   // Recovery and checks --------------------------------------------------------------------------------
 
   /** After a writer died with the lock: mend the ways back, and free the nodes and blocks that no reader can reach. May be repeated. */
@@ -405,7 +307,7 @@ export class SharedList<T> {
     if (this.#memory.load(this.#head) === NULL) this.#list.initHead(this.#head);
     this.#list.repair(this.#head); // first: HEAD's PREV may lead to what is to be freed
     const reachable = new Set<Address>();
-    for (const node of this.#nodes()) reachable.add(node).add(this.#memory.load(field(node, NodeWord.VALUE)) as Address);
+    for (const node of this.#elements.nodes()) reachable.add(node).add(this.#memory.load(field(node, NodeWord.VALUE)) as Address);
     this.#memory.store(this.#sizeWord, reachable.size / 2);
     for (const node of heap.liveObjects(this.#place.cache)) if (!reachable.has(node)) this.#domain.retire(node);
     for (const block of heap.ownedBy(this.#place.tag)) if (!reachable.has(block)) this.#domain.retire(block);
@@ -425,10 +327,10 @@ export class SharedList<T> {
     };
     const ids = new Set<number>();
     const blocks = new Set<Address>();
-    const newest = this.#idOf(field(this.#nextId, -NodeWord.ID));
+    const newest = this.#elements.idOf(field(this.#nextId, -NodeWord.ID));
     let before = this.#head;
-    for (const node of this.#nodes()) {
-      const id = this.#idOf(node);
+    for (const node of this.#elements.nodes()) {
+      const id = this.#elements.idOf(node);
       if (ids.has(id)) {
         say(`element ${id} is there twice`);
         return violations;

@@ -26,7 +26,7 @@ import { Publication } from "../../memory/publication.js";
 import type { Domain } from "../../rcu/domain.js";
 import type { Reader } from "../../rcu/flavors/flavor.js";
 import { inSection } from "../../rcu/in-section.js";
-import { type CodecBase, copyingView, type View } from "../../values/codec.js";
+import { type CodecBase, type View, viewOf } from "../../values/codec.js";
 import { Changes, type WatchOptions } from "../changes.js";
 import type { Place } from "../structure.js";
 import { Buckets } from "./bucket.js";
@@ -244,8 +244,7 @@ export class SharedMap<K, T, V = T> {
   }
 
   #newView(): View<V> {
-    const { value } = this.#schema;
-    const view = value.words === undefined ? (copyingView(value) as View<unknown> as View<V>) : value.view();
+    const view = viewOf(this.#schema.value);
     this.#views.push(view);
     return view;
   }

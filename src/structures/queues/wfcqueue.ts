@@ -1,18 +1,6 @@
 /**
  * A queue that any thread puts into, at any place and without waiting, and that consumers take from in order, under a lock of their own: liburcu's wfcqueue
- * (urcu/wfcqueue.h: its calls, its states), by the way of the optimistic queue (Ladan-Mozes and Shavit, "An Optimistic Approach to Lock-Free FIFO Queues",
- * DISC 2004), whose links lead backwards when they are made, and are turned by who needs them.
- *
- *            +--------------------------------------------- TAIL
- *            v
- *   HEAD     e --PREV--> d --PREV--> c <==> b <==> a <==> HEAD         a, the oldest, is taken next
- *   |  |                             ^             ^
- *   |  +--PREV (newest turned)-------+             |
- *   +-----NEXT (oldest)----------------------------+                   TAIL = HEAD: empty
- *
- * enqueue(f)   f.PREV = TAIL; compareExchange(TAIL, f.PREV, f): this is all of it.
- * turn         a consumer walks from TAIL back to the newest turned node, and writes NEXT on its way.
- * dequeue      takes HEAD.NEXT. The last node leaves by compareExchange(TAIL, it, HEAD); when that fails there is a newer one, and the rest is turned.
+ * (urcu/wfcqueue.h: its calls, its states), by the way of the optimistic queue. How its nodes are linked: node-chain.ts.
  *
  * Why not as liburcu does it. There enqueue exchanges TAIL and then stores the link: two steps, and between them the chain has a gap, for which every consumer
  * waits. A JavaScript thread may be terminated there, and nobody could close the gap, since only the dead one knew what came before its node. Here the link is in
@@ -21,11 +9,9 @@
  *
  * Law table
  *   word                      class
- *   TAIL                      atomic
+ *   TAIL, HEAD, nodes         as in node-chain.ts, with LOCK
  *   LOCK                      atomic (robust mutex)
- *   HEAD, PEER, CUT           locked by LOCK
- *   a node's two words        private until it is enqueued, then locked by LOCK, and private to who dequeued it
- *   (enqueue writes a node's PREV before the compareExchange that publishes it; consumers reach it through TAIL)
+ *   PEER, CUT                 locked by LOCK
  *
  * Guarantees
  *   A  what was enqueued is dequeued once, and in the order in which enqueues took place.
@@ -42,12 +28,10 @@ import type { Memory } from "../../memory/memory.js";
 import { RobustMutex } from "../../memory/robust-mutex.js";
 import type { Domain } from "../../rcu/domain.js";
 import { ContextError } from "../../rcu/errors.js";
+import { type Dequeued, formatChain, NodeChain, WFC_NODE_WORDS } from "./node-chain.js";
 
 /** Bytes of a queue. */
 export const WFC_QUEUE_BYTES = 192;
-/** Words of a node. */
-export const WFC_NODE_WORDS = 2;
-
 /** Words of a queue: what enqueuers write, what consumers wait for, and what consumers write stand on lines of their own. */
 const Word = {
   TAIL: 0,
@@ -60,27 +44,14 @@ const Word = {
   CUT: 35,
 } as const;
 
-/** Words of a node. HEAD's: the newest that is turned, and the oldest. */
-const NodeWord = { PREV: 0, NEXT: 1 } as const;
-
 /** What a splice found. */
 export type SpliceResult = "src-empty" | "dest-empty" | "dest-non-empty";
-
-/** What dequeueWithState gives. */
-export interface Dequeued {
-  /** NULL when the queue is empty. */
-  readonly node: Address;
-  /** Whether it was the last one: the queue was empty right after. */
-  readonly last: boolean;
-}
 
 /** Make a queue of `WFC_QUEUE_BYTES` at an address. Before anybody else knows of it. */
 export function formatWfcQueue(memory: Memory, address: Address): void {
   memory.fill(address, WFC_QUEUE_BYTES / 4, 0);
-  const head = field(address, Word.HEAD);
-  memory.write(field(head, NodeWord.PREV), head);
   memory.store(field(address, Word.LOCK), 0);
-  memory.store(field(address, Word.TAIL), head);
+  formatChain(memory, field(address, Word.TAIL), field(address, Word.HEAD));
 }
 
 /** One thread's view of a queue. */
@@ -88,8 +59,7 @@ export class WfcQueue {
   readonly address: Address;
   readonly #domain: Domain;
   readonly #memory: Memory;
-  readonly #tail: Address;
-  readonly #head: Address;
+  readonly #chain: NodeChain;
   readonly #lock: RobustMutex;
   /** Whether `dequeueLock` was called: calls need not take the lock. */
   #locked = false;
@@ -102,8 +72,7 @@ export class WfcQueue {
     this.address = address;
     this.#domain = domain;
     this.#memory = memory;
-    this.#tail = field(address, Word.TAIL);
-    this.#head = field(address, Word.HEAD);
+    this.#chain = new NodeChain(memory, field(address, Word.TAIL), field(address, Word.HEAD));
     this.#lock = new RobustMutex(memory, field(address, Word.LOCK), heap.slot);
   }
 
@@ -128,7 +97,7 @@ export class WfcQueue {
 
   /** Whether there is no node. */
   empty(): boolean {
-    return this.#memory.load(this.#tail) === this.#head;
+    return this.#chain.isEmpty();
   }
 
   /**
@@ -136,18 +105,7 @@ export class WfcQueue {
    * @returns whether there were nodes before it (as liburcu: false says that it is the first, so that a consumer may have to be woken)
    */
   enqueue(node: Address): boolean {
-    return this.#append(node, node);
-  }
-
-  /** Put a chain at the end, linked backwards from `newest` to `oldest`. */
-  #append(oldest: Address, newest: Address): boolean {
-    const memory = this.#memory;
-    for (let seen = memory.load(this.#tail) as Address; ; ) {
-      memory.write(field(oldest, NodeWord.PREV), seen);
-      const found = memory.compareExchange(this.#tail, seen, newest) as Address; // commit
-      if (found === seen) return seen !== this.#head;
-      seen = found;
-    }
+    return this.#chain.append(node, node);
   }
 
   // Consumers ----------------------------------------------------------------------------------------
@@ -174,12 +132,12 @@ export class WfcQueue {
    * @throws as `dequeueLock`, unless it is held
    */
   dequeue(): Address {
-    return this.#withLock("dequeue()", () => this.#dequeue()).node;
+    return this.#withLock("dequeue()", () => this.#chain.take()).node;
   }
 
   /** As `dequeue`, and says whether the node was the last. */
   dequeueWithState(): Dequeued {
-    return this.#withLock("dequeueWithState()", () => this.#dequeue());
+    return this.#withLock("dequeueWithState()", () => this.#chain.take());
   }
 
   /**
@@ -206,19 +164,19 @@ export class WfcQueue {
 
   #spliceFrom(src: WfcQueue): SpliceResult {
     const memory = this.#memory;
-    src.#turn(); // so that its oldest node is known
-    const first = src.#first();
+    src.#chain.turn(); // so that its oldest node is known
+    const first = src.#chain.first();
     if (first === NULL) return "src-empty";
     memory.write(this.#peer, src.address);
     let last: Address;
     for (;;) {
-      last = memory.load(src.#tail) as Address;
+      last = src.#chain.newest();
       memory.write(src.#cut, last);
       memory.write(src.#peer, this.address);
-      if (memory.compareExchange(src.#tail, last, src.#head) === last) break; // from here on they are this queue's
+      if (src.#chain.takeAll(last)) break; // from here on they are this queue's
     }
-    const wasNonEmpty = this.#append(first, last);
-    src.#reset();
+    const wasNonEmpty = this.#chain.append(first, last);
+    src.#chain.reset();
     this.#forgetSplice(src);
     return wasNonEmpty ? "dest-non-empty" : "dest-empty";
   }
@@ -229,7 +187,7 @@ export class WfcQueue {
    */
   first(): Address {
     this.#mustBeLocked("first()");
-    return this.#whileLocked(() => this.#oldest());
+    return this.#whileLocked(() => this.#chain.oldest());
   }
 
   /**
@@ -238,69 +196,14 @@ export class WfcQueue {
    */
   next(node: Address): Address {
     this.#mustBeLocked("next()");
-    return this.#whileLocked(() => this.#after(node));
+    return this.#whileLocked(() => this.#chain.after(node));
   }
 
   /** Call `fn` with each node, oldest first, also with those that are enqueued meanwhile; nobody dequeues meanwhile. */
   forEach(fn: (node: Address) => void): void {
     this.#withLock("forEach()", () => {
-      for (let node = this.#oldest(); node !== NULL; node = this.#after(node)) fn(node);
+      for (let node = this.#chain.oldest(); node !== NULL; node = this.#chain.after(node)) fn(node);
     });
-  }
-
-  #oldest(): Address {
-    const first = this.#first();
-    if (first !== NULL) return first;
-    this.#turn();
-    return this.#first();
-  }
-
-  #after(node: Address): Address {
-    const memory = this.#memory;
-    if (node === memory.read(field(this.#head, NodeWord.PREV)) && !this.#turn()) return NULL;
-    return memory.read(field(node, NodeWord.NEXT)) as Address;
-  }
-
-  #first(): Address {
-    return this.#memory.read(field(this.#head, NodeWord.NEXT)) as Address;
-  }
-
-  #dequeue(): Dequeued {
-    const memory = this.#memory;
-    const node = this.#oldest();
-    if (node === NULL) return { node, last: false };
-    if (node === memory.read(field(this.#head, NodeWord.PREV))) {
-      if (memory.compareExchange(this.#tail, node, this.#head) === node) {
-        this.#reset();
-        return { node, last: true };
-      }
-      this.#turn();
-    }
-    memory.write(field(this.#head, NodeWord.NEXT), memory.read(field(node, NodeWord.NEXT)));
-    return { node, last: false };
-  }
-
-  /** All that was turned has left. */
-  #reset(): void {
-    const memory = this.#memory;
-    memory.write(field(this.#head, NodeWord.NEXT), NULL);
-    memory.write(field(this.#head, NodeWord.PREV), this.#head);
-  }
-
-  /** Link forwards what came since the last time. May be repeated. Gives whether anything had come. */
-  #turn(): boolean {
-    const memory = this.#memory;
-    const turned = memory.read(field(this.#head, NodeWord.PREV)) as Address;
-    const newest = memory.load(this.#tail) as Address;
-    if (newest === turned) return false;
-    let newer = NULL;
-    for (let node = newest; node !== turned; node = memory.read(field(node, NodeWord.PREV)) as Address) {
-      memory.write(field(node, NodeWord.NEXT), newer);
-      newer = node;
-    }
-    memory.write(field(turned, NodeWord.NEXT), newer);
-    memory.write(field(this.#head, NodeWord.PREV), newest);
-    return true;
   }
 
   get #peer(): Address {
@@ -384,17 +287,8 @@ export class WfcQueue {
 
   /** With the lock, whose owner died: bring HEAD into line with TAIL. May be repeated. */
   #mend(): void {
-    // The last node left, and HEAD was not told: then the chain ends at HEAD, and not at what HEAD takes for the newest that is turned.
-    if (!this.#reaches(this.#memory.read(field(this.#head, NodeWord.PREV)) as Address)) this.#reset();
-    this.#turn();
+    this.#chain.mend();
     this.#memory.write(this.#cut, 0); // of a splice that did not come to begin
-  }
-
-  /** With the lock: whether the way back from TAIL comes by a node, before it comes to HEAD. */
-  #reaches(node: Address): boolean {
-    let at = this.#memory.load(this.#tail) as Address;
-    while (at !== node && at !== this.#head) at = this.#memory.read(field(at, NodeWord.PREV)) as Address;
-    return at === node;
   }
 
   /** End the splice between two queues in which their locks' owner died; or find that somebody has. */
@@ -435,12 +329,12 @@ export class WfcQueue {
     const last = memory.read(src.#cut) as Address;
     if (memory.read(src.#peer) !== this.address) {
       memory.write(this.#peer, 0); // it did not begin, or was over
-    } else if (src.#reaches(last)) {
+    } else if (src.#chain.reaches(last)) {
       this.#forgetSplice(src);
     } else {
       // They have left the source, and nobody could take from here since.
-      if (!this.#reachesUnturned(last)) this.#append(src.#first(), last);
-      src.#reset();
+      if (!this.#chain.reachesUnturned(last)) this.#chain.append(src.#chain.first(), last);
+      src.#chain.reset();
       this.#forgetSplice(src);
     }
   }
@@ -450,15 +344,6 @@ export class WfcQueue {
     this.#memory.write(src.#peer, 0);
     this.#memory.write(src.#cut, 0);
     this.#memory.write(this.#peer, 0);
-  }
-
-  /** With the lock: whether a node is among those not turned yet. */
-  #reachesUnturned(node: Address): boolean {
-    const memory = this.#memory;
-    const turned = memory.read(field(this.#head, NodeWord.PREV));
-    let at = memory.load(this.#tail) as Address;
-    while (at !== node && at !== turned && at !== this.#head) at = memory.read(field(at, NodeWord.PREV)) as Address;
-    return at === node && at !== turned;
   }
 
   /** Violated invariants. Takes the consumers' lock. */
@@ -473,18 +358,7 @@ export class WfcQueue {
       violations.push(`queue ${this.address}: ${violation}`);
     };
     if (memory.read(this.#peer) !== 0 || memory.read(this.#cut) !== 0) say("a splice is under way, and this thread holds the lock");
-    this.#turn();
-    const seen = new Set<Address>();
-    let before = this.#head;
-    for (let node = this.#first(); node !== NULL; before = node, node = memory.read(field(node, NodeWord.NEXT)) as Address) {
-      if (seen.has(node)) {
-        say(`node ${node} is reached twice`);
-        return violations;
-      }
-      seen.add(node);
-      if (before !== this.#head && memory.read(field(node, NodeWord.PREV)) !== before) say(`node ${node} does not lead back to ${before}`);
-    }
-    if (memory.read(field(this.#head, NodeWord.PREV)) !== before) say("the newest node that is turned is not the last in the chain");
+    violations.push(...this.#chain.check(`queue ${this.address}`));
     return violations;
   }
 }

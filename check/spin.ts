@@ -149,12 +149,24 @@ function hash({ log, end }: ScheduledMemory, length: number): number {
   return (a >>> 0) * 0x200000 + ((b ^ (b >>> 11)) & 0x1fffff);
 }
 
+/** A frame's place, in characters from the start of its script: to be compared only, and far cheaper to get than line and column. */
+interface Frame {
+  getPosition(): number;
+  getScriptNameOrSourceURL(): string | null;
+}
+
+const placesOf = (_: Error, frames: readonly unknown[]): string =>
+  (frames as readonly Frame[]).map((frame) => `${frame.getScriptNameOrSourceURL()}:${frame.getPosition()}`).join();
+
 // The calls by which the thread came to the present access.
 function stackOfThread(): string {
-  const limit = Error.stackTraceLimit;
+  const { stackTraceLimit, prepareStackTrace } = Error;
   Error.stackTraceLimit = 40;
+  Error.prepareStackTrace = placesOf;
   const holder: { stack?: string } = {};
   Error.captureStackTrace(holder, ScheduledMemory.prototype.operate);
-  Error.stackTraceLimit = limit;
-  return holder.stack ?? "";
+  const { stack } = holder; // made into text when it is asked for
+  Error.stackTraceLimit = stackTraceLimit;
+  Error.prepareStackTrace = prepareStackTrace;
+  return stack ?? "";
 }

@@ -39,6 +39,7 @@ domain.call(() => {
   console.log("every section that was open then has ended");
 });
 await domain.synchronize();
-await new Promise((resolve) => setTimeout(resolve, 10));
+await domain.barrier(); // its callback has run
+while (domain.stats().waiting > 0) await new Promise((resolve) => setTimeout(resolve, 1)); // given back by itself, a turn or two later
 console.log("waiting now:", domain.stats().waiting);
 shared.close();

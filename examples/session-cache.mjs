@@ -8,7 +8,7 @@ const WORKERS = 3;
 const MEMBERS = 100; // who are there all the time
 const VISITORS = 3000; // who come once, in each worker
 const MOST = 1000; // sessions held at most
-const SHORT = 1000; // ms
+const SHORT = 2000; // ms
 
 const shared = isMainThread ? Shared.create({ bytes: 8 * 2 ** 20 }) : Shared.attach(workerData);
 const sessions = shared.map("sessions", { key: utf8, value: jsonOf(), ttl: 3_600_000, maxEntries: MOST });

@@ -14,16 +14,16 @@ function publish(text) {
 
 const front = heap.kmalloc(4);
 pages.assignPointer(front, publish("the old front page"));
-const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+let sent;
+const isSent = new Promise((resolve) => (sent = resolve));
 
 const reader = pages.readAsync(async () => {
   const page = pages.dereference(front);
   console.log("old reader: begins with", JSON.stringify(utf8.read(memory, page)));
-  await sleep(60); // sends it to a slow client, say
+  await isSent; // to a slow client, say
   console.log("old reader: ends with  ", JSON.stringify(utf8.read(memory, page)));
 });
 
-await sleep(10);
 const old = pages.replacePointer(front, publish("the new front page"));
 pages.retire(old);
 const newReader = await pages.readAsync(async () => utf8.read(memory, pages.dereference(front)));
@@ -31,6 +31,7 @@ console.log("new reader: sees", JSON.stringify(newReader));
 
 await shared.domain.synchronize();
 console.log("the main domain's grace period did not wait for the sleeper; still waiting:", pages.stats().waiting);
+sent();
 await pages.synchronize(); // old readers only: new ones cannot hold it up for ever
 await reader;
 pages.flushSync(1000);

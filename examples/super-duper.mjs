@@ -14,8 +14,7 @@ const { heap, memory } = domain.arena;
 if (!isMainThread) {
   const { ptr } = workerData;
   let [torn, seen, last] = [0, 0, -1];
-  parentPort.postMessage("ready");
-  while (last < 20_000) {
+  const look = () =>
     domain.read(() => {
       // if ((p = rcu_dereference(ptr)) != NULL) ... p->meaning, p->of, p->life
       const { meaning, of, life } = superDuper.read(memory, domain.dereference(ptr));
@@ -23,7 +22,9 @@ if (!isMainThread) {
       if (meaning !== last) seen++;
       last = meaning;
     });
-  }
+  look();
+  parentPort.postMessage("ready");
+  while (last < 20_000) look();
   parentPort.postMessage({ torn, seen });
   shared.close();
 } else {

@@ -13,7 +13,7 @@ import { extname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 
 const CACHE = resolve(process.env.QUIESCE_RUNTIMES ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "quiesce", "runtimes"));
-const PATIENCE = 60_000;
+const PATIENCE = 5 * 60_000;
 
 const folder = join(CACHE, "chromium");
 const require = createRequire(join(folder, "package.json"));

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
+import { LIMIT } from "../check/support/watchdog.js";
 import { Heap } from "../src/memory/heap.js";
 import * as memoryDoor from "../src/memory/index.js";
 import { AreaView } from "../src/memory/vmalloc/view.js";
@@ -181,7 +182,7 @@ test("the code of docs/structures.md runs", () => {
   const code = [...page.matchAll(/```js\n([\s\S]*?)```/g)].map(([, block]) => block);
   assert.ok(code.length >= 5);
   code.push('console.log(routes.get("/shop").weight, servers.get().join(""), settings.get().theme, shared.check().length);\nshared.close();');
-  const { status, stdout, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", code.join("\n")], { encoding: "utf8", timeout: 30_000 });
+  const { status, stdout, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", code.join("\n")], { encoding: "utf8", timeout: LIMIT });
   assert.equal(status, 0, stderr);
   assert.match(stdout, /\/shop 3\n\[ '\/cart' \]\n\[ 'build --fast', 'test' \]\n7\n11 aebd dark 0\n$/);
 });

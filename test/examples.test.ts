@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { test } from "node:test";
+import { LIMIT } from "../check/support/watchdog.js";
 
 const expected: Readonly<Record<string, RegExp[]>> = {
   "interval-map.mjs": [/the worker found 1 at 25/, /\[ 10, 19, 1 \], \[ 20, 69, 2 \]/, /now it finds 2/],
@@ -50,7 +51,7 @@ const expected: Readonly<Record<string, RegExp[]>> = {
     /at least 99 % found them: true/,
     /page views, counted by all workers: 9000 of 9000/,
     /decoded once: true - frozen: true/,
-    /both guests were there: true; 1000 ms later the idle one: false, the busy one: true/,
+    /both guests were there: true; 2000 ms later the idle one: false, the busy one: true/,
     /logged out: true - and again: false/,
     /violated invariants: 0/,
   ],
@@ -105,7 +106,7 @@ test("every example has an expectation", () => {
 
 for (const [file, patterns] of Object.entries(expected)) {
   test(`examples/${file}`, () => {
-    const { status, stdout, stderr, signal } = spawnSync(process.execPath, [`examples/${file}`], { encoding: "utf8", timeout: 30_000 });
+    const { status, stdout, stderr, signal } = spawnSync(process.execPath, [`examples/${file}`], { encoding: "utf8", timeout: LIMIT });
     assert.equal(signal, null, `it did not end by itself; it had printed: ${stdout}`);
     assert.equal(status, 0, stderr);
     for (const pattern of patterns) assert.match(stdout, pattern);

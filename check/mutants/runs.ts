@@ -18,8 +18,12 @@ import { tracepoints } from "../../src/rcu/tracepoints.js";
 const SIZES = { slots: 4, caches: 32, domains: 1 };
 const OPTIONS: ArenaOptions = { ...SIZES, rootWords: rcuWords(SIZES, {}) };
 const BYTES = 4 * leastBytes(OPTIONS);
-/** ms that a run may wait for what must come. */
-const PATIENCE = 1500;
+/**
+ * Ticks, of so many ms at least, that a run may wait for what must come. They are counted rather than the time, since a thread may lose its processor for
+ * long: what it waits for takes turns of its own event loop, which stands still then too.
+ */
+const PATIENCE = 100;
+const TICK = 15;
 
 function format(): Memory {
   const memory = new SharedMemory(new SharedArrayBuffer(BYTES));
@@ -57,11 +61,14 @@ async function withThreads(wrap: Wrap, options: DomainOptions, body: (first: Dom
 /** It must come to its end in time. */
 async function soon(what: string, promise: (signal: AbortSignal) => Promise<unknown>): Promise<void> {
   const abort = new AbortController();
-  const timer = setTimeout(() => abort.abort(new assert.AssertionError({ message: `${what}: not within ${PATIENCE} ms` })), PATIENCE);
+  let ticks = 0;
+  const timer = setInterval(() => {
+    if (++ticks === PATIENCE) abort.abort(new assert.AssertionError({ message: `${what}: not within ${PATIENCE} ticks of ${TICK} ms` }));
+  }, TICK);
   try {
     await promise(abort.signal);
   } finally {
-    clearTimeout(timer);
+    clearInterval(timer);
   }
 }
 

@@ -27,7 +27,7 @@ const REPORT_WORDS = 2 ** 14;
 /** Tries before a thread sleeps a while for a lock: its owner may have lost its processor. */
 const SPINS = 200;
 /** How long a lock may be held, in ms: some microseconds are usual. */
-const HELD_TOO_LONG = 10_000;
+const HELD_TOO_LONG = 60_000;
 
 const ReportState = { NONE: 0, WRITING: 1, READY: 2 } as const;
 

@@ -8,14 +8,12 @@
 import { Worker } from "node:worker_threads";
 import type { SharedHandle } from "../../src/index.js";
 import type { DomainStats } from "../../src/rcu/stats.js";
-import { until, within } from "./watchdog.js";
+import { LIMIT, until, within } from "./watchdog.js";
 
 /** Words of a hand in the control memory. */
 export const HAND_WORDS = 2;
 /** Hands that one control memory has room for; beyond them the words are used again. */
 const MOST_HANDS = 256;
-/** How long a thread may take to end after its `exit` event, in ms. */
-const LONGEST_END = 10_000;
 
 /** What a worker is given. */
 export interface Orders<Job, Handle = SharedHandle> {
@@ -127,7 +125,7 @@ export class Crew<Handle = SharedHandle> {
       begun.reject(error);
       result.reject(error);
       // Where `exit` comes before the thread's end (Deno), the watcher reaps it only after that.
-      void until(LONGEST_END, `the slot of ${name} to be reaped`, () => !this.#hasSlot(threadId)).then(gone.resolve, gone.reject);
+      void until(LIMIT, `the slot of ${name} to be reaped`, () => !this.#hasSlot(threadId)).then(gone.resolve, gone.reject);
     });
     this.#hands.set(hand as Hand<unknown>, words);
     return hand;

@@ -5,6 +5,7 @@
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import { Shared, type SharedHandle, TooManyThreadsError } from "../../src/index.js";
 import type { Orders, Report } from "./crew.js";
+import { LIMIT } from "./watchdog.js";
 
 /** A worker that belongs to a crew. */
 export interface Self<Job, Handle = SharedHandle> {
@@ -26,7 +27,7 @@ export interface Self<Job, Handle = SharedHandle> {
 /** Attach; where others come and go at the same time, slots are free again only after a grace period. */
 function attach(handle: SharedHandle): Shared {
   const pause = new Int32Array(new SharedArrayBuffer(4));
-  for (const deadline = performance.now() + 10_000; ; ) {
+  for (const deadline = performance.now() + LIMIT; ; ) {
     try {
       return Shared.attach(handle);
     } catch (error) {

@@ -9,7 +9,7 @@ import type { Heap } from "../../src/memory/heap.js";
 import { PageKind } from "../../src/memory/pages.js";
 import { kindOf, SlotKind, slotAddress, slotsUsed } from "../../src/memory/slot.js";
 import { ownLimbo } from "./limbo.js";
-import { until } from "./watchdog.js";
+import { LIMIT, until } from "./watchdog.js";
 
 /** What is in use at rest. */
 export interface AtRest {
@@ -36,7 +36,7 @@ export async function settle(shared: Shared, maps: readonly { clear(): void }[])
   for (const map of maps) map.clear();
   shared.domain.helpDeparted();
   await until(
-    10_000,
+    LIMIT,
     "what was retired to be given back",
     () => ownLimbo(shared.domain.arena.heap).empty && departed(shared) === 0,
     () => `${shared.stats().retired.waiting} objects wait, ${departed(shared)} slots have departed`,

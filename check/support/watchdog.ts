@@ -3,6 +3,12 @@
  */
 
 /**
+ * How long anything may take before it is said to hang, in ms. Far more than it takes where it goes on at all: on a busy machine a thread may not run for
+ * a hundred ms between any two lines, and a test must not fail of that. What must happen before some other time passes is not for this limit to tell.
+ */
+export const LIMIT = 120_000;
+
+/**
  * Wait for `promise`; after `limit` ms fail with `hung: <what>` and what `detail` has to say.
  */
 export async function within<T>(limit: number, what: string, promise: Promise<T>, detail: () => string = () => ""): Promise<T> {
@@ -17,11 +23,14 @@ export async function within<T>(limit: number, what: string, promise: Promise<T>
   }
 }
 
+/** The clock as it is, also where a test has put another in its place. */
+const now = performance.now.bind(performance);
+
 /** Wait until `condition` holds, looking every few ms. */
 export async function until(limit: number, what: string, condition: () => boolean, detail: () => string = () => ""): Promise<void> {
-  const deadline = performance.now() + limit;
+  const deadline = now() + limit;
   while (!condition()) {
-    if (performance.now() > deadline) throw new Error(`hung: ${what} (after ${limit} ms)\n${detail()}`);
+    if (now() > deadline) throw new Error(`hung: ${what} (after ${limit} ms)\n${detail()}`);
     await sleep(2);
   }
 }

@@ -17,18 +17,17 @@ import { createMempool } from "../../src/memory/mempool.js";
 import { Crew, type Hand } from "../support/crew.js";
 import { Random } from "../support/seed.js";
 import { settle } from "../support/settle.js";
-import { sleep, until, within } from "../support/watchdog.js";
+import { LIMIT, sleep, until, within } from "../support/watchdog.js";
 import { type AtRest, atRest, difference, emptyCells, freeInDoubt } from "./allocator-drain.js";
 import { type AllocatorJob, Allocators, type Appointment, type CacheIndexes, CELLS, makeCaches } from "./allocator-job.js";
 import { type Call, type LastWords, LifeWords, MOST_LIVES } from "./calls.js";
+import { MOST_MORE } from "./enough.js";
 import type { Options } from "./options.js";
 import { type ErrorKind, Tally } from "./tally.js";
 
 const BYTES = 24 * 2 ** 20;
 /** Kills between two drains. */
 const KILLS_A_ROUND = 250;
-/** Time for a thread to begin, to be reaped, or to end by itself, in ms. */
-const LIMIT = 30_000;
 /** How long a thread may live that does not come to its appointment, in ms. */
 const LONGEST_LIFE = 3000;
 const worker = new URL("./allocator-worker.js", import.meta.url);
@@ -100,14 +99,23 @@ export class AllocatorRun {
 
   /** Run until the time is over or the signal is aborted. */
   async run(signal: AbortSignal): Promise<AllocatorResult> {
-    const { seconds } = this.#options;
-    const isOver = (): boolean => signal.aborted || performance.now() - this.#started > seconds * 1000;
+    const { seconds, enough } = this.#options;
+    let length = seconds * 1000;
+    let ends = this.#started + length;
+    const isOver = (): boolean => signal.aborted || performance.now() > ends;
+    const goesOn = (): boolean => {
+      if (!isOver()) return true;
+      if (!enough || signal.aborted || this.#isEnough || performance.now() > this.#started + seconds * 1000 + MOST_MORE) return false;
+      length *= 2; // of the next round, whose threads may not have begun in this time
+      ends = performance.now() + length;
+      return true;
+    };
     let whole = true;
     if (this.#options.busted) Heap.prototype.freeUnpublished = () => {}; // by this thread, which is the reaper
     try {
       this.#shared = await settle(this.#shared, []);
       const start = atRest(this.#shared);
-      while (whole && !isOver()) whole = await this.#round(isOver, start);
+      while (whole && goesOn()) whole = await this.#round(isOver, start);
     } catch (error) {
       this.#tally.fail("thrown", `in the main thread: ${(error as Error).stack}`);
     } finally {
@@ -169,6 +177,12 @@ export class AllocatorRun {
 
   #progress(seconds: number): string {
     return `${seconds} s  kills ${this.#kills}, inside a call ${this.#killsInside}  drains ${this.#drains}  errors ${this.#tally.totalErrors}`;
+  }
+
+  /** Whether it has done something of each kind; whatever it finds ends a run. */
+  get #isEnough(): boolean {
+    const { kill, busted } = this.#options;
+    return !busted && this.#calls > 0 && this.#verified > 0 && this.#drains > 0 && (!kill || this.#killsInside > 0);
   }
 
   get #killsInside(): number {

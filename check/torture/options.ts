@@ -25,6 +25,7 @@ prints what its reader's section did.
   --threads N                worker threads, 1 to 16 (default 4)
   --seed S                   a whole number; printed, so that the same choices can be made again (default: random)
   --kill                     terminate workers at random instants, and replace them
+  --enough                   go on for at most a minute more until something of each kind has been done, or, with --busted, found
   --json                     one JSON object on one line of stdout: errors, pipe (histogram), reads, updates, gracePeriods, kills, stalls,
                              leaked (bytes), violations, seed and more; of memory also killsInside, killsByCall, calls, verified, drains
   --help                     this text
@@ -43,13 +44,14 @@ export interface Options {
   readonly threads: number;
   readonly seed: number;
   readonly kill: boolean;
+  readonly enough: boolean;
   readonly json: boolean;
   readonly busted: boolean;
 }
 
 export const COMMAND = {
   help: HELP,
-  flags: { flavor: text, structure: text, allocator: text, seconds: text, threads: text, seed: text, kill: flag, json: flag, busted: flag },
+  flags: { flavor: text, structure: text, allocator: text, seconds: text, threads: text, seed: text, kill: flag, enough: flag, json: flag, busted: flag },
   words: false,
 } as const;
 
@@ -65,6 +67,7 @@ export function optionsOf(values: Values<typeof COMMAND.flags>): Options {
       return Number.isInteger(value) && value >= 0 && value < 2 ** 31;
     }),
     kill: values.kill === true,
+    enough: values.enough === true,
     json: values.json === true,
     busted: values.busted === true,
   };

@@ -3,14 +3,16 @@
  * told of deaths; it stops and starts all, wakes sleepers for nothing, checks histories, and looks for stalls. At the end all memory must be back.
  */
 
+import { setTimeout as wait } from "node:timers/promises";
 import { Shared } from "../../src/index.js";
 import { type Address, field, NULL } from "../../src/memory/address.js";
 import { DomainWord } from "../../src/rcu/layout.js";
 import { Crew } from "../support/crew.js";
 import { Random } from "../support/seed.js";
 import { drained, liveIn, settle } from "../support/settle.js";
-import { sleep, until, within } from "../support/watchdog.js";
+import { LIMIT, sleep, until, within } from "../support/watchdog.js";
 import { deathBuffer } from "./deaths.js";
+import { isEnough, MOST_MORE } from "./enough.js";
 import { Rounds } from "./history.js";
 import { ROW, type Structure } from "./job.js";
 import { Ledger } from "./ledger.js";
@@ -24,10 +26,8 @@ import { StallWatch } from "./stall.js";
 import { Tally } from "./tally.js";
 import { Step } from "./thread.js";
 
-/** Time for all to end by themselves, in ms. */
-const LIMIT = 30_000;
 /** A thread whose turns do not go on for so long hangs, in ms. */
-const HUNG = 15_000;
+const HUNG = 60_000;
 
 /** Of a run over read-copy-update or the structures; the allocators have a run of their own (allocator-run.ts). */
 export type Options = AllOptions & { readonly structure: Structure };
@@ -89,6 +89,7 @@ export class Run {
   /** Threads are being told to end; all have ended. */
   #stopping = false;
   #ended = false;
+  #told = false;
 
   /** @param say prints a line of progress */
   constructor(options: Options, say: (line: string) => void) {
@@ -153,7 +154,7 @@ export class Run {
   }
 
   async #torture(crew: Crew, seats: Seats, watches: readonly StallWatch[], signal: AbortSignal): Promise<void> {
-    const over = this.#untilOver(signal);
+    const over = this.#untilOver(signal, seats);
     const all = seats.run();
     const chores = [this.#killNow(seats), this.#stutter(), this.#progress(seats)];
     const watching = this.#watchAll(crew, seats, watches);
@@ -175,17 +176,19 @@ export class Run {
     this.#rounds?.step([], () => true, this.#tally, true);
   }
 
-  #untilOver(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const over = (): void => {
-        clearTimeout(timer);
-        signal.removeEventListener("abort", over);
-        resolve();
-      };
-      const timer = setTimeout(over, this.#options.seconds * 1000);
-      signal.addEventListener("abort", over);
-      if (signal.aborted) over();
-    });
+  async #untilOver(signal: AbortSignal, seats: Seats): Promise<void> {
+    const { seconds, enough } = this.#options;
+    const pause = (milliseconds: number): Promise<unknown> => wait(milliseconds, undefined, { signal }).catch(() => {}); // aborted: it is over
+    await pause(seconds * 1000);
+    for (const ends = performance.now() + MOST_MORE; enough && !signal.aborted && performance.now() < ends && !this.#isEnough(seats); ) await pause(50);
+  }
+
+  #isEnough({ kills }: Seats): boolean {
+    const { structure, kill, busted } = this.#options;
+    const { reads, updates } = this.#tally;
+    const { gracePeriods } = this.#shared.domain.stats();
+    const [pipe, errors] = [this.#tally.pipe(), this.#tally.errors()];
+    return isEnough({ reads, updates, gracePeriods, kills, histories: this.#rounds?.checked, pipe, errors }, structure, kill, busted);
   }
 
   // Chores of the main thread: each goes on until `stopping` ---------------------------------------------
@@ -233,6 +236,7 @@ export class Run {
         this.#tally.fail("stall", report);
       }
       this.#findHung(seats, beats);
+      this.#tellFirstFailure();
     }
   }
 
@@ -249,15 +253,17 @@ export class Run {
     }
   }
 
+  /** At once: of what has failed, the run itself may end. */
+  #tellFirstFailure(): void {
+    const { firstFailure } = this.#tally;
+    if (firstFailure === undefined || this.#told) return;
+    this.#told = true;
+    this.#say(`FIRST FAILURE: ${firstFailure}`);
+  }
+
   async #progress(seats: Seats): Promise<void> {
-    let told = false;
     while (!this.#stopping) {
       await this.#pause(1000);
-      const { firstFailure } = this.#tally;
-      if (firstFailure !== undefined && !told) {
-        told = true;
-        this.#say(`FIRST FAILURE: ${firstFailure}`);
-      }
       const { gracePeriods, slots, waiting } = this.#shared.domain.stats();
       const seconds = Math.round((performance.now() - this.#started) / 1000);
       const figures = [

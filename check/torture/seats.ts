@@ -6,7 +6,7 @@ import type { Shared } from "../../src/index.js";
 import { kindOf, SlotKind, slotAddress, slotsUsed, threadOf } from "../../src/memory/slot.js";
 import type { Crew, Hand } from "../support/crew.js";
 import type { Random } from "../support/seed.js";
-import { sleep } from "../support/watchdog.js";
+import { LIMIT, sleep } from "../support/watchdog.js";
 import type { Appointment } from "./deaths.js";
 import type { TortureJob } from "./job.js";
 
@@ -14,8 +14,6 @@ import type { TortureJob } from "./job.js";
 export type CommonOrders = Omit<TortureJob, "seat" | "life" | "tag" | "graves" | "appointment">;
 
 const FIRST_TAG = 0x100_0000;
-/** How long it may take until a dead thread is reaped, in ms. */
-const REAPED = 10_000;
 const worker = new URL("./worker.js", import.meta.url);
 
 /** Somebody in a seat. */
@@ -90,9 +88,9 @@ export class Seats {
       this.gone.push({ thread: hand.threadId, killed: life.killed });
       this.#lives[seat] = undefined;
       // Its blocks may be freed by others only once its slot is drained: until then one may be half given back.
-      for (const late = performance.now() + REAPED; this.#isAttached(hand.threadId); await sleep(1)) {
+      for (const late = performance.now() + LIMIT; this.#isAttached(hand.threadId); await sleep(1)) {
         if (performance.now() < late) continue;
-        this.#onFailure(`${name} has ended, and was not reaped in ${REAPED / 1000} s`);
+        this.#onFailure(`${name} has ended, and was not reaped in ${LIMIT / 1000} s`);
         return;
       }
       if (life.killed || !this.#stopping) graves.push(tag);

@@ -8,7 +8,7 @@ import type { Layout } from "../../src/memory/layout.js";
 import type { Orders } from "../support/crew.js";
 import { hand } from "../support/hand.js";
 import { Random } from "../support/seed.js";
-import { sleep } from "../support/watchdog.js";
+import { LIMIT, sleep } from "../support/watchdog.js";
 import { workOnCells } from "./cells.js";
 import { Death } from "./deaths.js";
 import { bustGracePeriods, injectDelays } from "./disturb.js";
@@ -26,8 +26,8 @@ import type { Work } from "./work.js";
 
 /** How long a turn works, in ms at most. */
 const TURN = 5;
-/** How long callbacks may take to come at the end, in ms. */
-const CALLBACKS_LATE = 10_000;
+/** How long callbacks may take to come at the end, in ms: less than main waits for this thread's end. */
+const CALLBACKS_LATE = LIMIT / 2;
 
 const { job } = workerData as Orders<TortureJob>;
 let layout: Layout | undefined;

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import type { Figure } from "../../bench/rounds.js";
+import { LIMIT } from "../../check/support/watchdog.js";
 
 const main = fileURLToPath(new URL("../../bench/main.js", import.meta.url));
 
@@ -20,7 +21,7 @@ interface Printed {
 }
 
 function bench(args: readonly string[], env: NodeJS.ProcessEnv = {}): { status: number | null; stdout: string; stderr: string } {
-  return spawnSync(process.execPath, ["--expose-gc", main, ...args], { encoding: "utf8", timeout: 120_000, env: { ...process.env, ...env } });
+  return spawnSync(process.execPath, ["--expose-gc", main, ...args], { encoding: "utf8", timeout: 4 * LIMIT, env: { ...process.env, ...env } });
 }
 
 function json(args: readonly string[], env?: NodeJS.ProcessEnv): Printed {

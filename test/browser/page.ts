@@ -16,7 +16,7 @@ const { Worker, crossOriginIsolated } = globalThis as unknown as {
   crossOriginIsolated: boolean;
 };
 
-const LIMIT = 10_000;
+const LIMIT = 60_000;
 const sleep = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 function within<T>(what: string, promise: Promise<T>): Promise<T> {

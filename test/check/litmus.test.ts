@@ -2,7 +2,6 @@
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { litmusTests } from "../../check/litmus/index.js";
@@ -10,8 +9,7 @@ import { asScenario, runLitmus } from "../../check/litmus/litmus.js";
 import { patch } from "../../check/mutants/mutant.js";
 import { EXPLORE } from "../../check/scenarios/options.js";
 import { Site } from "../../src/rcu/flavors/site.js";
-
-const VERIFICATION = readFileSync(new URL("../../../docs/verification.md", import.meta.url), "utf8");
+import { VERIFICATION } from "../support/verification.js";
 
 for (const litmus of litmusTests) {
   test(`${litmus.verdict}: ${litmus.name}`, (t) => {

@@ -2,15 +2,13 @@
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { mutants } from "../../check/mutants/index.js";
 import { runMutant } from "../../check/mutants/run.js";
 import { runs } from "../../check/mutants/runs.js";
 import { scenarios } from "../../check/scenarios/index.js";
-
-const VERIFICATION = readFileSync(new URL("../../../docs/verification.md", import.meta.url), "utf8");
+import { VERIFICATION } from "../support/verification.js";
 
 for (const mutant of mutants) {
   test(`found: ${mutant.number} ${mutant.name}`, async (t) => {

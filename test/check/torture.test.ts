@@ -2,11 +2,11 @@
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { type TestContext, test } from "node:test";
+import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { readCommand, UsageError } from "../../check/command.js";
 import { Random, seedOf } from "../../check/support/seed.js";
-import { sleep } from "../../check/support/watchdog.js";
+import { LIMIT, sleep } from "../../check/support/watchdog.js";
 import type { AllocatorResult } from "../../check/torture/allocator-run.js";
 import { FACTS } from "../../check/torture/game.js";
 import { ItemState, Items } from "../../check/torture/items.js";
@@ -23,7 +23,8 @@ import { Shared } from "../../src/index.js";
 import { ALLOCATORS } from "../../src/memory/layout.js";
 import { FLAVORS, type FlavorName } from "../../src/rcu/flavors/flavor.js";
 
-const LIMIT = 60_000;
+/** A run that hangs says so itself after LIMIT, in ms. */
+const LONGEST_RUN = 4 * LIMIT;
 
 interface Ended {
   readonly status: number | null;
@@ -40,8 +41,8 @@ function torture(args: readonly string[], onStderr: (text: string, interrupt: ()
     let stderr = "";
     const watchdog = setTimeout(() => {
       child.kill("SIGKILL");
-      reject(new Error(`hung: torture ${args.join(" ")} was still running after ${LIMIT / 1000} s\n${stdout}\n${stderr}`));
-    }, LIMIT);
+      reject(new Error(`hung: torture ${args.join(" ")} was still running after ${LONGEST_RUN / 1000} s\n${stdout}\n${stderr}`));
+    }, LONGEST_RUN);
     child.stdout.setEncoding("utf8").on("data", (text: string) => {
       stdout += text;
     });
@@ -70,7 +71,7 @@ const which = (flavor: FlavorName, structure: Structure): string[] => ["--flavor
 for (const { flavor, structure } of RUNS) {
   test(`torture finds nothing wrong: ${structure}, ${flavor}, with threads killed`, async (t) => {
     const seed = seedOf(`torture ${structure} ${flavor}`);
-    const ended = await torture([...which(flavor, structure), "--seconds", "3", "--seed", String(seed), "--kill"]);
+    const ended = await torture([...which(flavor, structure), "--seconds", "3", "--seed", String(seed), "--kill", "--enough"]);
     const result = resultOf(ended);
     assert.deepEqual([result.flavor, result.structure], [flavor, structure]);
     assert.deepEqual([ended.status, result.errors, result.stalls, result.leaked, result.violations], [0, 0, 0, 0, []], ended.stderr);
@@ -87,50 +88,54 @@ for (const { flavor, structure } of RUNS) {
 for (const { flavor, structure } of RUNS.filter((run) => run.flavor === "event-loop" || run.structure === "rcu" || run.structure === "intervalMap")) {
   test(`torture finds that grace periods do nothing: ${structure}, ${flavor}`, async (t) => {
     const seed = seedOf(`busted ${structure} ${flavor}`);
-    for (let seconds = 3; !(await findsBusted(structure, flavor, seconds, seed, t)); seconds *= 2)
-      assert.ok(seconds < MOST_SECONDS, `${seconds} s were too few to see what the readers held`);
+    const ended = await torture([...which(flavor, structure), "--seconds", "1", "--seed", String(seed), "--busted", "--enough"]);
+    // Nothing is whole then, and the run itself may end of it; but not before it has said so.
+    if (ended.status !== 1) {
+      assert.ok(ended.status !== 0 && structure !== "rcu", ended.stderr);
+      assert.match(ended.stderr, /FIRST FAILURE: \w+/);
+      return;
+    }
+    const result = resultOf(ended);
+    assert.ok((result.errorKinds["cookie early"] ?? 0) > 0, ended.stdout);
+    // Not by their cookies alone: by what the readers held, too.
+    if (structure === "rcu") assert.ok(result.pipe.slice(2).some((count) => count > 0) && (result.errorKinds.pipe ?? 0) > 0, ended.stdout);
+    // A reader's failure comes with its segments; what a writer finds, of the newer structures, has none.
+    const first = structure === "rcu" || structure === "intervalMap" ? /FIRST FAILURE: .*\n.*its segments:\n.* ms {2}\w+/ : /FIRST FAILURE: \w+/;
+    assert.match(ended.stderr, first, "the reader's segments");
+    t.diagnostic(JSON.stringify(result.errorKinds));
   });
-}
-
-/** On a slow machine few readers are in a section at the right moment: such a run is followed by a longer one, up to this many seconds. */
-const MOST_SECONDS = 24;
-
-/** Whether a run without grace periods finds all that it can find. What it does find must be right. */
-async function findsBusted(structure: Structure, flavor: FlavorName, seconds: number, seed: number, t: TestContext): Promise<boolean> {
-  const ended = await torture([...which(flavor, structure), "--seconds", String(seconds), "--seed", String(seed), "--busted"]);
-  // Nothing is whole then, and the run itself may end of it; but not before it has said so.
-  if (ended.status !== 1) {
-    assert.ok(ended.status !== 0 && structure !== "rcu", ended.stderr);
-    assert.match(ended.stderr, /FIRST FAILURE: \w+/);
-    return true;
-  }
-  const result = resultOf(ended);
-  assert.ok((result.errorKinds["cookie early"] ?? 0) > 0, ended.stdout);
-  // A reader's failure comes with its segments; what a writer finds, of the newer structures, has none.
-  const first = structure === "rcu" || structure === "intervalMap" ? /FIRST FAILURE: .*\n.*its segments:\n.* ms {2}\w+/ : /FIRST FAILURE: \w+/;
-  assert.match(ended.stderr, first, "the reader's segments");
-  t.diagnostic(JSON.stringify(result.errorKinds));
-  // Not by their cookies alone: by what the readers held, too.
-  return structure !== "rcu" || (result.pipe.slice(2).some((count) => count > 0) && (result.errorKinds.pipe ?? 0) > 0);
 }
 
 for (const allocator of ALLOCATORS) {
   test(`torture finds nothing wrong: memory, ${allocator}, with threads killed inside its calls`, async (t) => {
     const seed = seedOf(`torture memory ${allocator}`);
     const which = ["--structure", "memory", "--allocator", allocator, "--threads", "4"];
-    const ended = await torture([...which, "--seconds", "4", "--seed", String(seed), "--kill", "--json"]);
+    const ended = await torture([...which, "--seconds", "4", "--seed", String(seed), "--kill", "--enough", "--json"]);
     const result = resultOf<AllocatorResult>(ended);
     const { errors, leaked, violations, killsInside, calls, verified, drains } = result;
     assert.deepEqual([ended.status, errors, leaked, violations], [0, 0, 0, []], ended.stderr);
     assert.deepEqual([result.structure, result.allocator, result.seed], ["memory", allocator, seed]);
-    assert.ok(killsInside > 0 && calls > 500 && verified > 100 && drains > 0, `it did something: ${ended.stdout}`);
+    assert.ok(killsInside > 0 && calls > 0 && verified > 0 && drains > 0, `it did something: ${ended.stdout}`);
     t.diagnostic(`${result.kills} kills, ${killsInside} of them inside a call: ${JSON.stringify(result.killsByCall)}`);
   });
 }
 
 test("torture finds that nobody frees what the dead had not published", async (t) => {
   const seed = seedOf("busted memory");
-  const ended = await torture(["--structure", "memory", "--seconds", "6", "--threads", "4", "--seed", String(seed), "--kill", "--busted", "--json"]);
+  const ended = await torture([
+    "--structure",
+    "memory",
+    "--seconds",
+    "6",
+    "--threads",
+    "4",
+    "--seed",
+    String(seed),
+    "--kill",
+    "--busted",
+    "--enough",
+    "--json",
+  ]);
   const result = resultOf<AllocatorResult>(ended);
   assert.equal(ended.status, 1, ended.stderr);
   assert.match(result.firstFailure ?? "", /not back: at a drain: the block \d+ of \d+ bytes lives, and nobody who died had it in hand/);
@@ -188,7 +193,7 @@ test("a stalled grace period names the slot that holds it up", async () => {
     assert.equal(watch.look(nameOf), undefined);
     for (const ends = performance.now() + 60; performance.now() < ends; ); // not beyond the turn
     const { index, thread } = shared.domain.arena.heap.slot;
-    assert.match(watch.look(nameOf) ?? "nothing", new RegExp(`slot ${index}, thread ${thread} \\(the thread ${thread}\\): online since 0\\.\\d s`));
+    assert.match(watch.look(nameOf) ?? "nothing", new RegExp(`slot ${index}, thread ${thread} \\(the thread ${thread}\\): online since \\d+\\.\\d s`));
     assert.equal(watch.look(nameOf), undefined, "told once");
     shared.domain.readUnlock();
     await sleep(5);

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { seedOf } from "../../check/support/seed.js";
+import { LIMIT } from "../../check/support/watchdog.js";
 import { type Address, NULL } from "../../src/memory/address.js";
 import type { Arena } from "../../src/memory/arena.js";
 import { DoubleFreeError, InvalidAddressError, InvalidSizeError, MempoolTimeoutError } from "../../src/memory/errors.js";
@@ -157,7 +158,7 @@ test("what the allocator has again is found, although nobody tells", () =>
     const pool = poolOf(arena, 1);
     const rest = exhaust(arena);
     const only = pool.allocNow();
-    const waiting = pool.alloc({ timeout: 5000 });
+    const waiting = pool.alloc({ timeout: LIMIT });
     for (const block of rest) arena.heap.kfree(block);
     for (const element of [await waiting, only]) pool.free(element);
     pool.destroy();

@@ -2,10 +2,8 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { within } from "../../check/support/watchdog.js";
+import { LIMIT, within } from "../../check/support/watchdog.js";
 import { World } from "../support/world.js";
-
-const LIMIT = 5_000;
 
 test("a thread that leaves and comes back into its slot has lost its callbacks, though all looks as before", async () => {
   const world = new World();

@@ -1,6 +1,7 @@
 /** The barrier on each flavor: what it waits for, what it does not, and whose callbacks are lost. */
 
 import assert from "node:assert/strict";
+import { LIMIT } from "../../check/support/watchdog.js";
 import { end, onEach, settle, until } from "../support/each-flavor.js";
 
 onEach("it waits for the callbacks of every thread, and for those only that were there", async ({ attach }) => {
@@ -66,7 +67,7 @@ onEach("callbacks of a thread that died are named, with how many they were", asy
   assert.equal(other.reap(2), true);
   assert.deepEqual((await barrier).lost, [{ thread: 2, callbacks: 2 }]);
   end(reader, index);
-  other.flushSync(1000);
+  other.flushSync(LIMIT);
 });
 
 onEach("in a callback it is refused, and the callbacks go on", async ({ attach }) => {

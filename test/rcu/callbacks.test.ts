@@ -1,10 +1,11 @@
 /** Callbacks on each flavor: when they run, lazily or in a hurry, with a head in the object they are for. */
 
 import assert from "node:assert/strict";
+import { LIMIT, within } from "../../check/support/watchdog.js";
 import { containerOf, i32, offsetOf, rcuHead, struct, u16 } from "../../src/index.js";
 import { type Address, field } from "../../src/memory/address.js";
 import { DoubleCallError } from "../../src/rcu/errors.js";
-import { end, onEach, settle, until } from "../support/each-flavor.js";
+import { end, onEach, settle, until, withSlowClock } from "../support/each-flavor.js";
 
 onEach("call() runs after the sections that were open, in order, never inside the call", async ({ attach }) => {
   const [reader, updater] = [attach(), attach()];
@@ -30,20 +31,22 @@ onEach("a lazy callback is late by itself, and not when a barrier, a hurry or an
   const domain = attach();
   let ran = 0;
   const lazy = (): void => domain.call(() => ran++, { lazy: true });
-  lazy();
-  await settle(120);
-  assert.equal(ran, 0, "it waits for others to share a grace period with");
-  assert.equal(domain.stats().callbacks.next, 1);
-  await domain.barrier();
-  assert.equal(ran, 1, "a barrier flushes it");
-  lazy();
-  domain.call(() => {}, { hurry: true });
-  await until(() => ran === 2, "with one in a hurry");
-  lazy();
-  domain.call(() => {});
-  await until(() => ran === 3, "with an ordinary one");
-  domain.call(() => ran++, { lazy: true, hurry: true });
-  await until(() => ran === 4, "who is both is in a hurry");
+  await withSlowClock(async () => {
+    lazy();
+    await settle(120);
+    assert.equal(ran, 0, "it waits for others to share a grace period with");
+    assert.equal(domain.stats().callbacks.next, 1);
+    await domain.barrier();
+    assert.equal(ran, 1, "a barrier flushes it");
+    lazy();
+    domain.call(() => {}, { hurry: true });
+    await until(() => ran === 2, "with one in a hurry");
+    lazy();
+    domain.call(() => {});
+    await until(() => ran === 3, "with an ordinary one");
+    domain.call(() => ran++, { lazy: true, hurry: true });
+    await until(() => ran === 4, "who is both is in a hurry");
+  });
 });
 
 onEach("a lazy callback is late however long ago the last one was", async ({ attach }) => {
@@ -65,33 +68,37 @@ onEach("a lazy callback is late however long ago the last one was", async ({ att
 onEach("a barrier hurries a lazy callback of a driver that is busy at that moment", async ({ attach }) => {
   const [a, b] = [attach(), attach()];
   let ran = 0;
-  a.call(() => a.call(() => ran++, { lazy: true })); // its driver sleeps for grace periods now, and for lateness later
-  await b.barrier();
-  const before = performance.now();
-  await b.barrier();
-  assert.equal(ran, 1);
-  assert.ok(performance.now() - before < 5000, "well before it would have run by itself");
+  await withSlowClock(async () => {
+    a.call(() => a.call(() => ran++, { lazy: true })); // its driver sleeps for grace periods now, and for lateness later
+    await b.barrier();
+    await within(LIMIT, "the barrier", b.barrier());
+    assert.equal(ran, 1);
+  });
 });
 
 onEach("another thread's barrier flushes lazy callbacks", async ({ attach }) => {
   const [a, b] = [attach(), attach()];
   let ran = 0;
-  a.call(() => ran++, { lazy: true });
-  await settle(20);
-  assert.deepEqual((await b.barrier()).lost, []);
-  assert.equal(ran, 1);
+  await withSlowClock(async () => {
+    a.call(() => ran++, { lazy: true });
+    await settle(20);
+    assert.deepEqual((await within(LIMIT, "the barrier", b.barrier())).lost, []);
+    assert.equal(ran, 1);
+  });
 });
 
 onEach("10,000 lazy callbacks are late no more", async ({ attach }) => {
   const domain = attach();
   let ran = 0;
-  domain.call(() => ran++, { lazy: true });
-  await settle(10); // the driver sleeps by now
-  for (let i = 0; i < 9998; i++) domain.call(() => ran++, { lazy: true });
-  await settle(10);
-  assert.equal(ran, 0);
-  domain.call(() => ran++, { lazy: true });
-  await until(() => ran === 10_000, "all of them");
+  await withSlowClock(async () => {
+    domain.call(() => ran++, { lazy: true });
+    await settle(10); // the driver sleeps by now
+    for (let i = 0; i < 9998; i++) domain.call(() => ran++, { lazy: true });
+    await settle(10);
+    assert.equal(ran, 0);
+    domain.call(() => ran++, { lazy: true });
+    await until(() => ran === 10_000, "all of them");
+  });
 });
 
 onEach("a hurry asks for its grace period in this very turn", ({ attach }) => {
@@ -179,5 +186,5 @@ onEach("a flood of retired memory stays within its limit", ({ attach }) => {
     updater.retire(object);
     assert.ok(updater.stats().waitingBytes <= 16_384 + 128);
   }
-  updater.flushSync(1000);
+  updater.flushSync(LIMIT);
 });

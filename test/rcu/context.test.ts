@@ -1,6 +1,7 @@
 /** The context rules on each flavor: what is refused where, with which code, and that nothing was begun by then. */
 
 import assert from "node:assert/strict";
+import { LIMIT } from "../../check/support/watchdog.js";
 import type { Address } from "../../src/memory/address.js";
 import { SpinLock } from "../../src/memory/spin-lock.js";
 import type { Domain } from "../../src/rcu/domain.js";
@@ -95,7 +96,7 @@ onEach("with a spin lock held, whatever may wait is refused; retiring and call()
     domain.read(() => {});
   });
   domain.synchronizeSync();
-  domain.flushSync(1000);
+  domain.flushSync(LIMIT);
   heap.kfree(word);
 });
 

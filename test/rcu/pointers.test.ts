@@ -1,6 +1,7 @@
 /** Publishing: the updater's pointers on each flavor. */
 
 import assert from "node:assert/strict";
+import { LIMIT } from "../../check/support/watchdog.js";
 import type { Address } from "../../src/memory/address.js";
 import type { Domain } from "../../src/rcu/domain.js";
 import { onEach } from "../support/each-flavor.js";
@@ -62,7 +63,7 @@ onEach("a section keeps what it dereferenced though it is replaced and retired m
       assert.equal(memory.read(seen), 4711);
     });
     reader.offline(() => {});
-    updater.flushSync(2000);
+    updater.flushSync(LIMIT);
     assert.equal(updater.stats().waiting, 0);
     for (const other of others) heap.kfree(other);
   });

@@ -1,6 +1,7 @@
 /** Polled grace periods on each flavor: cookies, what they promise, and what becomes of them at the wraps. */
 
 import assert from "node:assert/strict";
+import { LIMIT } from "../../check/support/watchdog.js";
 import type { Domain } from "../../src/rcu/domain.js";
 import type { Cookie } from "../../src/rcu/sequence.js";
 import { isPast } from "../../src/rcu/sequence.js";
@@ -122,7 +123,7 @@ function through(updater: Domain, reader: Domain, rounds: number): void {
     const name = `round ${round}, sequence ${updater.stats().sequence}, cookie ${cookie}`;
     assert.equal(updater.pollState(cookie), false, name);
     end(reader, index);
-    updater.synchronizeSync({ timeout: 1000 });
+    updater.synchronizeSync({ timeout: LIMIT });
     all.push(cookie);
     assert.ok(
       all.every((one) => updater.pollState(one)),

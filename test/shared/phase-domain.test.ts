@@ -2,10 +2,11 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { LIMIT } from "../../check/support/watchdog.js";
 import { FLAVORS } from "../../src/rcu/flavors/flavor.js";
 import { Shared } from "../../src/shared/shared.js";
 import { u16 } from "../../src/values/scalars.js";
-import { settle } from "../support/each-flavor.js";
+import { settle, until } from "../support/each-flavor.js";
 import { refusal } from "../support/refusal.js";
 
 const BYTES = 2 ** 21;
@@ -37,7 +38,7 @@ for (const flavor of FLAVORS) {
     shared.domain.read(() => {
       assert.equal(other.pollState(other.startPoll()), true);
       // But to sleep in it would hold up the main one.
-      if (flavor === "phase") other.synchronizeSync({ timeout: 1000 });
+      if (flavor === "phase") other.synchronizeSync({ timeout: LIMIT });
       else
         assert.equal(
           refusal(() => other.synchronizeSync(), /may wait, and was called in a read-side section/),
@@ -53,11 +54,12 @@ for (const flavor of FLAVORS) {
     const index = sleepy.readLock();
     sleepy.retire(shared.domain.arena.heap.kmalloc(64));
     shared.domain.retire(shared.domain.arena.heap.kmalloc(64));
-    shared.domain.flushSync(1000);
+    shared.domain.flushSync(10); // of all domains: its time runs out on the sleepy one
+    await until(() => shared.domain.stats().waiting === 0, "what the main domain waits for");
     await settle(30);
     assert.deepEqual([shared.domain.stats().waiting, sleepy.stats().waiting], [0, 1]);
     sleepy.readUnlock(index);
-    sleepy.flushSync(1000);
+    sleepy.flushSync(LIMIT);
     assert.equal(sleepy.stats().waiting, 0);
     assert.deepEqual(shared.check(), []);
     shared.close();

@@ -8,6 +8,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Random, seedOf } from "../../check/support/seed.js";
+import { LIMIT } from "../../check/support/watchdog.js";
 import { OutOfMemoryError, Shared, u16, utf8 } from "../../src/index.js";
 import { Arena } from "../../src/memory/arena.js";
 import { leastBytes } from "../../src/memory/layout.js";
@@ -136,7 +137,7 @@ function exhaust({ name, bytes: each, open }: Kind, bytes: number, random: Rando
     }
     assert.equal(elements.size, 0, when);
     assert.deepEqual(shared.check(), [], when);
-    shared.domain.flushSync(2000);
+    shared.domain.flushSync(LIMIT);
     shared.close();
     sameState(stateOf(shared), start, when);
   }

@@ -53,7 +53,7 @@ function remove<K, T>(map: SharedMap<K, T>, key: K, mayBeRefused: boolean): bool
 }
 
 function fullTest<K, T>(kind: Kind<K, T>, extraPages: number): void {
-  test(`filled to the last byte, ${extraPages} pages more: ${kind.name}`, { timeout: 60_000 }, () => {
+  test(`filled to the last byte, ${extraPages} pages more: ${kind.name}`, () => {
     const random = new Random(seedOf(`full ${kind.name} ${extraPages}`));
     const world = new World(extraPages);
     const first = world.domain(1);

@@ -4,6 +4,7 @@ import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { LIMIT } from "../../check/support/watchdog.js";
 
 /** How a child ended. */
 export interface Ended {
@@ -16,7 +17,7 @@ export interface Ended {
  * Run module code in which `$SRC` stands for the address of the built src/.
  * @param milliseconds after which it is said to hang, and killed
  */
-export function runChild(code: string, milliseconds = 10_000): Promise<Ended> {
+export function runChild(code: string, milliseconds = LIMIT): Promise<Ended> {
   const src = new URL("../../src", import.meta.url).href;
   // A file, since not every runtime takes a module on its command line.
   const folder = mkdtempSync(join(tmpdir(), "quiesce-child-"));

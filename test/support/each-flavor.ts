@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { LIMIT } from "../../check/support/watchdog.js";
 import { ClosedError } from "../../src/memory/errors.js";
 import type { ArenaOptions } from "../../src/memory/layout.js";
 import type { Memory } from "../../src/memory/memory.js";
@@ -57,9 +58,22 @@ export function end(domain: Domain, index: ReadIndex): void {
   domain.reader.goOffline();
 }
 
-/** Until `holds`; a few seconds at most. */
+const now = performance.now.bind(performance);
+
+/** Until `holds`; or it is said to hang. */
 export async function until(holds: () => boolean, what: string): Promise<void> {
-  for (const limit = performance.now() + 5000; !holds(); await turn()) assert.ok(performance.now() < limit, `${what} did not come about`);
+  for (const limit = now() + LIMIT; !holds(); await turn()) assert.ok(now() < limit, `hung: ${what}`);
+}
+
+/** Run with a clock that hardly goes on: what only the clock brings about does not come about, however long the machine takes for the rest. */
+export async function withSlowClock(run: () => Promise<void>): Promise<void> {
+  const began = now();
+  performance.now = () => began + (now() - began) / 1000;
+  try {
+    await run();
+  } finally {
+    performance.now = now;
+  }
 }
 
 /** Let everything that can happen by itself happen. */

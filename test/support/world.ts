@@ -4,6 +4,7 @@
  * The same buffer is used again and again, so whoever attaches to it must have left (detach) or be dead before `restore`.
  */
 
+import { LIMIT } from "../../check/support/watchdog.js";
 import { PAGE_WORDS } from "../../src/memory/address.js";
 import { Arena, formatArena } from "../../src/memory/arena.js";
 import { LockTimeoutError } from "../../src/memory/errors.js";
@@ -83,7 +84,7 @@ export function reapAll(threads: readonly number[], reap: (thread: number, timeo
 
 /** Give back at once, blocking if need be, what the thread (and any that left or died) has in limbo. Outside sections. */
 export function flush(domain: Domain): void {
-  domain.flushSync(2000);
+  domain.flushSync(LIMIT);
 }
 
 /** Let the event loop turn, so that microtasks of domains long dead are forgotten. */

@@ -3,13 +3,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Crew } from "../../check/support/crew.js";
-import { sleep, until } from "../../check/support/watchdog.js";
+import { LIMIT, sleep, until } from "../../check/support/watchdog.js";
 import { Shared } from "../../src/index.js";
 import { FLAVORS } from "../../src/rcu/flavors/flavor.js";
 import type { BarrierJob } from "./barrier-job.js";
 import { ARRIVED, LET_GO, type StallJob } from "./stall-job.js";
 
-const LIMIT = 15_000;
 const COUNTS = [1, 250, 3000];
 const DEAD = 1;
 

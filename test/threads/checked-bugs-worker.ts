@@ -4,11 +4,10 @@
  */
 
 import { checkedHand } from "../../check/real/checked-hand.js";
+import { LIMIT } from "../../check/support/watchdog.js";
 import { type Address, field, NULL } from "../../src/memory/address.js";
 import { DomainWord } from "../../src/rcu/layout.js";
 import { type BugJob, type BugName, FLAG, POINTER, WORD } from "./checked-bugs-job.js";
-
-const LIMIT = 10_000;
 
 const self = checkedHand<BugJob>();
 const { arena, job } = self;

@@ -5,10 +5,10 @@ import { test } from "node:test";
 import { CheckedArena } from "../../check/real/checked-arena.js";
 import { CheckedCrew } from "../../check/real/checked-crew.js";
 import type { Report, Sampling } from "../../check/real/checked-thread.js";
+import { LIMIT } from "../../check/support/watchdog.js";
 import { type Address, field } from "../../src/memory/address.js";
 import { type BugJob, type BugName, bugs, FLAG, POINTER, WORD } from "./checked-bugs-job.js";
 
-const LIMIT = 20_000;
 const file = new URL("./checked-bugs-worker.js", import.meta.url);
 
 /** What is found when two threads do what the bug needs. */

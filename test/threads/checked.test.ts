@@ -6,12 +6,13 @@ import { CheckedArena } from "../../check/real/checked-arena.js";
 import { CheckedCrew } from "../../check/real/checked-crew.js";
 import type { Hand } from "../../check/support/crew.js";
 import { seedOf } from "../../check/support/seed.js";
-import { sleep } from "../../check/support/watchdog.js";
+import { LIMIT, sleep } from "../../check/support/watchdog.js";
 import { type Address, field } from "../../src/memory/address.js";
 import { type CheckedJob, COMMON_BYTES, COUNTERS, type Work } from "./checked-job.js";
 
-const LIMIT = 20_000;
 const RUN = 700;
+/** What each thread must have done, besides. */
+const LEAST = 30;
 const file = new URL("./checked-worker.js", import.meta.url);
 
 interface Plan {
@@ -62,9 +63,12 @@ for (const { name, work, writes, checks, sharedWords, sites } of plans) {
     await crew.run(async () => {
       const { common, hands } = begin(arena, crew, work, writes, false);
       await crew.within(LIMIT, "all to begin", Promise.all(hands.map(({ begun }) => begun)));
-      for (const ends = performance.now() + RUN; performance.now() < ends; await sleep(20)) {
-        await crew.within(LIMIT, "a grace period while all are busy", arena.domain.synchronize());
-      }
+      const ends = performance.now() + RUN;
+      const isEnough = (): boolean => performance.now() >= ends && hands.every(({ beats }) => beats() > LEAST);
+      const enough = (async () => {
+        for (; !isEnough(); await sleep(20)) await crew.within(LIMIT, "a grace period while all are busy", arena.domain.synchronize());
+      })();
+      await crew.within(LIMIT, "enough to be checked", enough);
       const done = await crew.finish(LIMIT, hands);
       assert.deepEqual(crew.failures, []);
       if (work === "mutex")

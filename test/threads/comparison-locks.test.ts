@@ -3,12 +3,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Crew } from "../../check/support/crew.js";
-import { sleep, until } from "../../check/support/watchdog.js";
+import { LIMIT, sleep, until } from "../../check/support/watchdog.js";
 import { Shared } from "../../src/index.js";
 import { type Address, field } from "../../src/memory/address.js";
 import { GO, type LocksJob, PAIR } from "./comparison-locks-job.js";
 
-const LIMIT = 20_000;
 const BYTES = 128;
 const file = new URL("./comparison-locks-worker.js", import.meta.url);
 

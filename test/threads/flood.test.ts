@@ -3,13 +3,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Crew } from "../../check/support/crew.js";
-import { sleep, until, within } from "../../check/support/watchdog.js";
+import { LIMIT, sleep, until } from "../../check/support/watchdog.js";
 import { Shared } from "../../src/index.js";
 import { HURRY_AT } from "../../src/rcu/driver.js";
 import { FLAVORS } from "../../src/rcu/flavors/flavor.js";
+import { withSlowClock } from "../support/each-flavor.js";
 import type { FloodJob } from "./flood-job.js";
 
-const LIMIT = 20_000;
 /** Callbacks run, at most, before events get their turn, while not too many wait (driver.ts: BATCH). */
 const BATCH = 1000;
 const OBJECT = 1024;
@@ -17,8 +17,6 @@ const OBJECT = 1024;
 const LOOK_EVERY = 8;
 const RETIRE_LIMIT = 256 * 1024;
 const file = new URL("./flood-worker.js", import.meta.url);
-/** Callbacks that come late by themselves do so after 10 s. */
-const LATE = 8_000;
 
 for (const flavor of FLAVORS) {
   test(`${flavor}: whoever retires without end waits when too much is waiting, in one turn and in many`, async () => {
@@ -130,16 +128,14 @@ test("lazy callbacks hurry when there are too many of them", async () => {
   const shared = Shared.create({ bytes: 2 ** 20 });
   try {
     await sleep(20); // what there is to do when a thread attaches would take them along
-    let ran = 0;
-    for (let i = 0; i < 10; i++) shared.domain.call(() => ran++, { lazy: true });
-    await sleep(100);
-    assert.equal(ran, 0, "these may be late");
-    for (let i = 10; i < HURRY_AT; i++) shared.domain.call(() => ran++, { lazy: true });
-    await within(
-      LATE,
-      "all to run",
-      until(LATE, "all to run", () => ran === HURRY_AT),
-    );
+    await withSlowClock(async () => {
+      let ran = 0;
+      for (let i = 0; i < 10; i++) shared.domain.call(() => ran++, { lazy: true });
+      await sleep(100);
+      assert.equal(ran, 0, "these may be late");
+      for (let i = 10; i < HURRY_AT; i++) shared.domain.call(() => ran++, { lazy: true });
+      await until(LIMIT, "all to run", () => ran === HURRY_AT);
+    });
   } finally {
     shared.close();
   }

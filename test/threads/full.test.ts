@@ -8,14 +8,15 @@ import { test } from "node:test";
 import { Crew } from "../../check/support/crew.js";
 import { Random, seedOf } from "../../check/support/seed.js";
 import { drained, settle } from "../../check/support/settle.js";
-import { sleep } from "../../check/support/watchdog.js";
+import { LIMIT, sleep, until } from "../../check/support/watchdog.js";
 import { OutOfMemoryError, Shared, u16 } from "../../src/index.js";
 import { exitComesEarly } from "../support/early-exit.js";
 import { type FullJob, KEYS } from "./full-job.js";
 
 const KILLS = Number(process.env.QUIESCE_FULL_KILLS ?? 24);
-const LIMIT = 15_000;
 const SHARES = 3;
+/** Sets and deletions of the survivor: every third is a deletion, and finds something in more than one of ten. */
+const ENOUGH = 3000;
 const worker = new URL("./full-worker.js", import.meta.url);
 
 const open = (shared: Shared) => shared.intervalMap("full", { bounds: "u32", value: u16 });
@@ -59,9 +60,14 @@ test(`a full arena, and ${KILLS} threads that die in it`, async (t) => {
     const survivor = crew.start<FullJob, { refused: number; deleted: number }>(worker, "survivor", { seed, number: 0, share: 0, shares: SHARES });
     await crew.within(LIMIT, "the survivor to begin", survivor.begun);
     await Promise.all([liveAndDie(1), liveAndDie(2)]);
+    await crew.within(
+      LIMIT,
+      "the survivor to do enough",
+      until(LIMIT, "the survivor to do enough", () => survivor.beats() > ENOUGH),
+    );
     const [done] = await crew.finish(LIMIT, [survivor]);
     assert.deepEqual(crew.failures, []);
-    assert.ok(done !== undefined && done.deleted > 100, `only ${done?.deleted} deletions`);
+    assert.ok(done !== undefined && done.deleted > ENOUGH / 30, `only ${done?.deleted} deletions`);
     t.diagnostic(`the survivor deleted ${done.deleted} entries, and was refused ${done.refused} times`);
 
     fill(shared);

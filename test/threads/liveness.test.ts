@@ -7,14 +7,12 @@ import assert from "node:assert/strict";
 import { EventEmitter } from "node:events";
 import { test } from "node:test";
 import { Worker as NodeWorker } from "node:worker_threads";
-import { sleep, until, within } from "../../check/support/watchdog.js";
+import { LIMIT, sleep, until, within } from "../../check/support/watchdog.js";
 import { Shared, type WatchableWorker } from "../../src/index.js";
 import { liveThreads } from "../../src/memory/slot.js";
 import { canTell, holdLiveness, isDead } from "../../src/shared/liveness.js";
 import { runChild } from "../support/child.js";
 import type { LivenessJob } from "./liveness-job.js";
-
-const LIMIT = 15_000;
 
 interface WebWorker {
   onmessage: (event: { data: unknown }) => void;
@@ -283,6 +281,6 @@ test("a held lock, and asking, keep no process alive", async () => {
       shared.isDead(thread + 1);
     }, 50);
   `;
-  const child = await runChild(code, 5000);
+  const child = await runChild(code);
   assert.deepEqual([child.code, child.stdout.split("\n").sort().join(), child.stderr], [0, `,dead ${canTell() ? false : undefined},reaped 0`, ""]);
 });

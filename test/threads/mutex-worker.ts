@@ -2,6 +2,7 @@
 
 import { hand } from "../../check/support/hand.js";
 import { Random } from "../../check/support/seed.js";
+import { LIMIT } from "../../check/support/watchdog.js";
 import { type Address, field } from "../../src/memory/address.js";
 import { RobustMutex } from "../../src/memory/robust-mutex.js";
 import { SpinLock } from "../../src/memory/spin-lock.js";
@@ -17,7 +18,7 @@ const word = (offset: number): Address => field(block as Address, offset);
 function count(): void {
   memory.wait(word(GO), 0, Number.POSITIVE_INFINITY); // all at once
   for (let round = 0; round < rounds; round++) {
-    if (lock.lock(20_000)) throw new Error("told of a death where nobody died");
+    if (lock.lock(LIMIT)) throw new Error("told of a death where nobody died");
     if (memory.read(word(INSIDE)) !== 0) throw new Error(`thread ${memory.read(word(INSIDE)) - 1} was inside too`);
     memory.write(word(INSIDE), index + 1);
     const counter = memory.read(word(COUNTER));
@@ -40,7 +41,7 @@ function die(): void {
 
 /** The first says that it could not mend, so that the second is told too. */
 function takeOver(): void {
-  const ownerDied = lock.lock(60_000);
+  const ownerDied = lock.lock(10 * LIMIT);
   const order = memory.read(word(COUNTER));
   memory.write(word(COUNTER), order + 1);
   const result: NextOwner = { ownerDied, order };

@@ -4,13 +4,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Crew, type Hand } from "../../check/support/crew.js";
 import { seedOf } from "../../check/support/seed.js";
-import { sleep, until } from "../../check/support/watchdog.js";
+import { LIMIT, sleep, until } from "../../check/support/watchdog.js";
 import { Shared } from "../../src/index.js";
 import { type Address, field } from "../../src/memory/address.js";
 import { RobustMutex } from "../../src/memory/robust-mutex.js";
 import { COUNTER, GO, type MutexJob, type NextOwner, PARKED } from "./mutex-job.js";
 
-const LIMIT = 20_000;
 const ROUNDS = 60_000;
 const file = new URL("./mutex-worker.js", import.meta.url);
 
@@ -56,7 +55,7 @@ async function outlive(kind: MutexJob["kind"]): Promise<void> {
     await sleep(100); // they are asleep by now
     assert.equal(memory.read(field(block, COUNTER)), 0, "nobody got the lock while its owner lived");
     void victim.worker.terminate();
-    // They would wait for 60 s: only being woken gets them here in time.
+    // They would wait for longer: only being woken gets them here in time.
     const saw = await crew.within(LIMIT, "the next owners to be woken", Promise.all(next.map(({ result }) => result)));
     assert.deepEqual(
       saw.sort((a, b) => a.order - b.order),

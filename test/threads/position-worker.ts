@@ -7,6 +7,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { hand } from "../../check/support/hand.js";
 import { u32Map } from "../../check/support/maps.js";
+import { LIMIT } from "../../check/support/watchdog.js";
 import type { Address } from "../../src/memory/address.js";
 import { RobustMutex } from "../../src/memory/robust-mutex.js";
 import { ARRIVED, LEFT, LET_GO, type PositionJob } from "./position-job.js";
@@ -80,7 +81,7 @@ const positions: Record<PositionJob["position"], () => Promise<void> | void> = {
     map.get(1); // online
     arrive();
     const wanted = mutex();
-    wanted.lock(30_000);
+    wanted.lock(LIMIT);
     wanted.unlock();
   },
 };

@@ -4,13 +4,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Crew } from "../../check/support/crew.js";
 import { Random, seedOf } from "../../check/support/seed.js";
-import { sleep, until } from "../../check/support/watchdog.js";
+import { LIMIT, sleep, until } from "../../check/support/watchdog.js";
 import { Shared } from "../../src/index.js";
 import { LfStack } from "../../src/structures/queues/lfstack.js";
 import { WfcQueue } from "../../src/structures/queues/wfcqueue.js";
 import { type QueuesJob, TAG } from "./queues-job.js";
 
-const LIMIT = 20_000;
 const file = new URL("./queues-worker.js", import.meta.url);
 
 async function run(counts: readonly [number, number], victim?: { role: QueuesJob["role"]; after: number }): Promise<void> {

@@ -9,12 +9,13 @@ import { Crew } from "../../check/support/crew.js";
 import { u32Map, u128Map, versionOf, wideKey } from "../../check/support/maps.js";
 import { seedOf } from "../../check/support/seed.js";
 import { drained, settle } from "../../check/support/settle.js";
-import { sleep } from "../../check/support/watchdog.js";
+import { LIMIT, sleep, until } from "../../check/support/watchdog.js";
 import { Shared } from "../../src/index.js";
 import { OWNED, type RwJob, type RwResult } from "./readers-writers-job.js";
 
-const LIMIT = 15_000;
 const RUN = 2_000;
+/** Reads, or updates, of each thread. */
+const LEAST = 100;
 const file = new URL("./readers-writers-worker.js", import.meta.url);
 
 for (const [readers, writers] of [
@@ -48,10 +49,12 @@ for (const [readers, writers] of [
         await sleep(5);
       }
       assert.ok(shared.stats().gracePeriods > before, "grace periods went on");
+      const busy = until(LIMIT, "all to have done something", () => all.every(({ beats }) => beats() > LEAST));
+      await crew.within(LIMIT, "all to have done something", busy);
 
       const results = await crew.finish(LIMIT, all);
       assert.deepEqual(crew.failures, []);
-      for (const [i, { done }] of results.entries()) assert.ok(done > 100, `${all[i]?.name} did only ${done}`);
+      for (const [i, { done }] of results.entries()) assert.ok(done > LEAST, `${all[i]?.name} did only ${done}`);
       const { narrow, wide } = maps();
       const written = results.slice(readers);
       for (let key = 0; key < OWNED; key++) {

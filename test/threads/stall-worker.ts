@@ -15,6 +15,7 @@ const arrive = (): void => {
 };
 
 async function untilLetGo(): Promise<void> {
+  await sleep(2); // the turn has ended in which the section began: the phase flavor times it from then on
   arrive();
   while (Atomics.load(gate, LET_GO) === 0) await sleep(2);
 }

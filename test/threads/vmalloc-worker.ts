@@ -2,6 +2,7 @@
 
 import { hand } from "../../check/support/hand.js";
 import { Random } from "../../check/support/seed.js";
+import { LIMIT } from "../../check/support/watchdog.js";
 import { type Address, field, PAGE_BYTES } from "../../src/memory/address.js";
 import { Mempool } from "../../src/memory/mempool.js";
 import { FileStore } from "../../src/memory/vmalloc/store.js";
@@ -69,8 +70,8 @@ function takeTurns({ pool: address, holders, index, seed }: PoolJob): void {
   self.begun();
   const next = async (): Promise<void> => {
     while (!self.stopping()) {
-      if (random.below(2) === 0) hold(pool.allocSync({ tag: -me, timeout: 10_000 }));
-      else hold(await pool.alloc({ tag: -me, timeout: 10_000 }));
+      if (random.below(2) === 0) hold(pool.allocSync({ tag: -me, timeout: LIMIT }));
+      else hold(await pool.alloc({ tag: -me, timeout: LIMIT }));
       if (random.below(8) === 0) await new Promise((resolve) => setImmediate(resolve));
     }
     self.shared.close();

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { Crew, type Hand } from "../../check/support/crew.js";
 import { Random, seedOf } from "../../check/support/seed.js";
-import { sleep, until } from "../../check/support/watchdog.js";
+import { LIMIT, sleep, until } from "../../check/support/watchdog.js";
 import { Shared } from "../../src/index.js";
 import { type Address, field, NULL, PAGE_BYTES } from "../../src/memory/address.js";
 import { createMempool, type Mempool } from "../../src/memory/mempool.js";
@@ -16,9 +16,10 @@ import { type VirtualAddress, virtualField } from "../../src/memory/vmalloc/virt
 import { Vmalloc } from "../../src/memory/vmalloc/vmalloc.js";
 import { isWordOf, type Job, type PoolJob, type PoolResult, type SwapJob, type SwapResult, WORDS } from "./vmalloc-job.js";
 
-const LIMIT = 20_000;
 const MILLISECONDS = 1200;
 const THREADS = 3;
+/** Turns of each, of 50 touches: then each page has been touched by somebody. */
+const TURNS = 50;
 const file = new URL("./vmalloc-worker.js", import.meta.url);
 
 async function swapping(kills: number): Promise<string> {
@@ -55,6 +56,8 @@ async function swapping(kills: number): Promise<string> {
       await crew.within(LIMIT, "the next to begin", next.begun);
       killed++;
     }
+    const turns = until(LIMIT, "all to have had turns enough", () => hands.every(({ beats }) => beats() > TURNS));
+    await crew.within(LIMIT, "all to have had turns enough", turns);
     const results = await crew.finish(LIMIT, hands);
     assert.deepEqual(crew.failures, []);
     assert.deepEqual(vm.check(), []);

@@ -25,7 +25,7 @@ const PRINTED = 5;
 /** A last line of the table is for no less than so many milliseconds. */
 const LAST_LINE = 250;
 /** Milliseconds that the last grace period may take when no other thread is left. */
-const SYNCHRONIZE_LIMIT = 10_000;
+const SYNCHRONIZE_LIMIT = 30_000;
 const LIMIT_TEXT = `${SYNCHRONIZE_LIMIT / 1000} s`;
 
 /** Both maps with what is known of them. */

@@ -9,7 +9,7 @@ import type { FromMain, FromWorker, WorkerInput } from "./protocol.js";
 
 /** Milliseconds that threads get to start, and to stop, before they count as hung. */
 const START_LIMIT = 30_000;
-const STOP_LIMIT = 5_000;
+const STOP_LIMIT = 30_000;
 
 interface Member {
   readonly name: string;

@@ -1,0 +1,5 @@
+/** Explored completely: maps whose threads are killed. */
+
+import { exploreGroup } from "../../support/explored.js";
+
+exploreGroup("map-deaths");

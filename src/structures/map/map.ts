@@ -38,7 +38,7 @@ import { checkTtl, type MapSchema } from "./schema.js";
 import { Tables } from "./tables.js";
 import { countChange, type Seen, Watching } from "./watching.js";
 import { WholeMap } from "./whole-map.js";
-import { WordLookup } from "./word-lookup.js";
+import { wordLookup } from "./word-lookup.js";
 import { EMPTY, LEAST_BITS, MapWord, MOST_BITS, REGIONS } from "./words.js";
 
 /** Entries a bucket has on the average: more let the table grow, fewer let it shrink. As the kernel's rhashtable: most lookups then compare one key, and the processor foresees how they end. */
@@ -80,7 +80,7 @@ export class SharedMap<K, T, V = T> {
   readonly #schema: MapSchema<K, T, V>;
   readonly #isPlain: boolean;
   /** Of a map of words by words. */
-  readonly #wordLookup: WordLookup | undefined;
+  readonly #wordLookup: ((key: number) => number | undefined) | undefined;
   /** Of a value that is decoded at each reading: a number, or what cannot be frozen. */
   readonly #decoded: Decoded<T> | undefined;
   readonly #hasLimits: boolean;
@@ -127,7 +127,13 @@ export class SharedMap<K, T, V = T> {
     this.#isPlain = schema.value.words !== undefined && !("offsets" in schema.value);
     const isWordMap = this.#keys instanceof WordKeys && keysOf(schema.value, 0) instanceof WordKeys;
     if (isWordMap && !this.#hasLimits)
-      this.#wordLookup = new WordLookup(memory, this.#reader, this.#tables, this.#keys as unknown as WordKeys, schema.value.name === "i32");
+      this.#wordLookup = wordLookup({
+        memory,
+        reader: this.#reader,
+        tables: this.#tables,
+        keys: this.#keys as unknown as WordKeys,
+        isSigned: schema.value.name === "i32",
+      });
     this.#decoded = this.#isPlain || !schema.value.canFreeze || schema.decoded === 0 ? undefined : new Decoded(schema.decoded ?? MOST_DECODED);
   }
 
@@ -163,7 +169,7 @@ export class SharedMap<K, T, V = T> {
    */
   get(key: K): T | undefined {
     const lookup = this.#wordLookup;
-    return lookup === undefined ? this.#get(this.#keys.parse(key)) : (lookup.get(key as number) as T | undefined);
+    return lookup === undefined ? this.#get(this.#keys.parse(key)) : (lookup(key as number) as T | undefined);
   }
 
   /**

@@ -124,7 +124,7 @@ interface Lookups {
 
 /** One size: its peers are filled, measured row by row, and ended. */
 function measureGroup(plan: Plan, { title, kind, hows, beside = false }: Table, size: number, seconds: number): Promise<Figure[]> {
-  return withCrews(plan, kind === "u32" ? [...PEERS, ...BARE] : PEERS, { kind, size, beside }, async (crews) => {
+  return withCrews(plan, kind === "u32" && !beside ? [...PEERS, ...BARE] : PEERS, { kind, size, beside }, async (crews) => {
     const figures: Figure[] = [];
     const c = kind === "u32" ? await plan.startRculfhash(size) : undefined;
     try {

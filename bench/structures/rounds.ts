@@ -10,7 +10,7 @@ export interface Subject {
   measure(): Promise<number>;
 }
 
-const WARM_UP = 4;
+const WARM_UP = 1;
 const MOST_ROUNDS = 41;
 
 /** What the rounds gave. */

@@ -134,6 +134,7 @@ onEach("a list in two threads", ({ attach }) => {
   assert.equal(theirs.remove(first), false, "of two one is told so");
   assert.deepEqual([...theirs], ["b"]);
   ours.clear();
+  b.reader.goOffline(); // the other thread's turn is over
   flush(a);
   assert.deepEqual(ours.check(), []);
 });

@@ -102,12 +102,13 @@ export class AllocatorRun {
     const { seconds, enough } = this.#options;
     let length = seconds * 1000;
     let ends = this.#started + length;
+    const last = ends + MOST_MORE;
     const isOver = (): boolean => signal.aborted || performance.now() > ends;
     const goesOn = (): boolean => {
       if (!isOver()) return true;
-      if (!enough || signal.aborted || this.#isEnough || performance.now() > this.#started + seconds * 1000 + MOST_MORE) return false;
+      if (!enough || signal.aborted || this.#isEnough || performance.now() > last) return false;
       length *= 2; // of the next round, whose threads may not have begun in this time
-      ends = performance.now() + length;
+      ends = Math.min(performance.now() + length, last);
       return true;
     };
     let whole = true;

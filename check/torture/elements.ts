@@ -18,7 +18,7 @@ import { Waits } from "./waits.js";
 const MOST_IN_PIPE = 150;
 /** Sections that one reader has open at once, over turns. */
 const MOST_OVERLAPPING = 4;
-/** A reader that had no very long section for so long, in ms, has one: where few reads are done, as on a slow machine, chance alone would bring none. */
+/** Without grace periods a reader that had no very long section for so long, in ms, has one: on a slow machine chance alone would bring none while it is to be found. */
 const VERY_LONG_AFTER = 400;
 
 interface Held {
@@ -43,7 +43,7 @@ export class ElementReader {
     const t = this.#t;
     const kind = t.random.below(2000);
     if (kind === 0) this.#section("long section", t.random.from(1, 12), 0);
-    else if ((kind === 1 && t.oneIn(40)) || performance.now() > this.#lastVeryLong + VERY_LONG_AFTER) this.#veryLongSection();
+    else if ((kind === 1 && t.oneIn(40)) || (t.job.busted && performance.now() > this.#lastVeryLong + VERY_LONG_AFTER)) this.#veryLongSection();
     else if (kind < 200) this.#section("nested sections", 0, t.random.from(1, 6));
     else if (kind < 260) this.#overlapping();
     else this.#section("section", 0, 0);

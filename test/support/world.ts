@@ -4,6 +4,8 @@
  * The same buffer is used again and again, so whoever attaches to it must have left (detach) or be dead before `restore`.
  */
 
+import assert from "node:assert/strict";
+import { ownLimbo } from "../../check/support/limbo.js";
 import { LIMIT } from "../../check/support/watchdog.js";
 import { PAGE_WORDS } from "../../src/memory/address.js";
 import { Arena, formatArena } from "../../src/memory/arena.js";
@@ -85,6 +87,7 @@ export function reapAll(threads: readonly number[], reap: (thread: number, timeo
 /** Give back at once, blocking if need be, what the thread (and any that left or died) has in limbo. Outside sections. */
 export function flush(domain: Domain): void {
   domain.flushSync(LIMIT);
+  assert.ok(ownLimbo(domain.arena.heap).empty, "somebody else is in a section, or in a turn that had one: nobody ends it while this thread blocks");
 }
 
 /** Let the event loop turn, so that microtasks of domains long dead are forgotten. */

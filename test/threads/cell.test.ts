@@ -34,18 +34,21 @@ test("commits of three threads, which are killed and replaced", async () => {
   })().catch((error: Error) => error.name);
 
   const workers = await Promise.all(Array.from({ length: THREADS }, (_, index) => start(index)));
-  for (let round = 0; round < ROUNDS; round++) {
-    const index = round % THREADS;
-    const before = noted(index);
-    await until(LIMIT, `thread ${index} to commit`, () => noted(index) >= before + COMMITS);
-    await sleep(random.below(40)); // to be in the middle of whatever it is
-    await workers[index]?.terminate();
-    // One that died between its commit and its note has committed one more.
-    const count = cell.get()[index] as number;
-    assert.ok(count === noted(index) || count === noted(index) + 1, `thread ${index} noted ${noted(index)} commits, the cell has ${count}`);
-    workers[index] = await start(index);
+  try {
+    for (let round = 0; round < ROUNDS; round++) {
+      const index = round % THREADS;
+      const before = noted(index);
+      await until(LIMIT, `thread ${index} to commit`, () => noted(index) >= before + COMMITS);
+      await sleep(random.below(40)); // to be in the middle of whatever it is
+      await workers[index]?.terminate();
+      // One that died between its commit and its note has committed one more.
+      const count = cell.get()[index] as number;
+      assert.ok(count === noted(index) || count === noted(index) + 1, `thread ${index} noted ${noted(index)} commits, the cell has ${count}`);
+      workers[index] = await start(index);
+    }
+  } finally {
+    for (const worker of workers) await worker.terminate();
   }
-  for (const worker of workers) await worker.terminate();
   const total = Object.values(cell.get()).reduce((sum, n) => sum + n, 0);
   assert.equal(cell.version, total + 1, "each commit made one version");
   assert.ok(total >= ROUNDS * COMMITS, `${total} commits are too few to mean anything`);

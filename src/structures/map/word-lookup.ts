@@ -2,7 +2,7 @@
  * The lookup of a map whose keys and values are a word each, all in one function.
  *
  * It does what keys.ts, Tables.find, Buckets.find and the codec do one after the other, in fewer instructions: a processor looks only so many of them ahead, and the next
- * lookup's misses overlap this one's only when it sees them. So it is a function of its own for each map, too: what it closes over never changes, and V8
+ * lookup's misses overlap this one's only when it sees them. So it is a function of its own for each map, too: what it closes over never changes, but for the table, and V8
  * compiles that in where a program has one such map, instead of loading and checking it (bench/, `map`).
  *
  * Law table: words.ts, bucket.ts.

@@ -13,11 +13,14 @@ export const BARE = ["bare table (atomic load)", "bare table (plain load)"] as c
 /** Ours with every operation under a lock. */
 export const LOCKED = ["shared.map under a mutex", "shared.map under a reader-writer lock"] as const;
 
+const BARE_REMARK =
+  "bare tables have neither sections nor versions, do not grow, and belong to one thread; without the atomic load nobody else might write to one.";
+
 /** What is known of a peer and would be wrong to leave out beside its figures. */
 export const REMARKS: Readonly<Record<string, string>> = {
   sharedmap: "sharedmap holds strings only: keys and values are made from and to strings, objects by JSON.",
   "shared-memory-datastructures": "shared-memory-datastructures has neither locks nor atomic operations: its readers may see halves of an update.",
-  [BARE[0]]: "bare tables have neither sections nor versions, do not grow, and belong to one thread; without the atomic load nobody else might write to one.",
+  ...Object.fromEntries(BARE.map((name) => [name, BARE_REMARK])),
   lmdb: "lmdb writes to a file, without syncing it; its sets are put() in batches, awaited at the end of each turn.",
 };
 

@@ -27,7 +27,7 @@ export interface Self<Job, Handle = SharedHandle> {
 /** Attach; where others come and go at the same time, slots are free again only after a grace period. */
 function attach(handle: SharedHandle): Shared {
   const pause = new Int32Array(new SharedArrayBuffer(4));
-  for (const deadline = performance.now() + LIMIT; ; ) {
+  for (const deadline = performance.now() + LIMIT / 2; ; ) {
     try {
       return Shared.attach(handle);
     } catch (error) {

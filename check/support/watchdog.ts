@@ -4,7 +4,8 @@
 
 /**
  * How long anything may take before it is said to hang, in ms. Far more than it takes where it goes on at all: on a busy machine a thread may not run for
- * a hundred ms between any two lines, and a test must not fail of that. What must happen before some other time passes is not for this limit to tell.
+ * a hundred ms between any two lines, and a test must not fail of that. What must happen before some other time passes is not for this limit to tell. A worker
+ * whose test waits for it takes half of it, so that its own message comes first.
  */
 export const LIMIT = 120_000;
 

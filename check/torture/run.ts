@@ -158,7 +158,7 @@ export class Run {
     const all = seats.run();
     const chores = [this.#killNow(seats), this.#stutter(), this.#progress(seats)];
     const watching = this.#watchAll(crew, seats, watches);
-    await over;
+    await over.catch((error: Error) => this.#tally.fail("thrown", `in the main thread: ${error.stack}`));
     this.#stopping = true;
     seats.stop();
     this.#tally.stutter(false);

@@ -25,7 +25,7 @@ function step(n: number): void {
 
 function awaitStep(n: number): void {
   for (let now = Atomics.load(meeting, 0); now < n; now = Atomics.load(meeting, 0)) {
-    if (Atomics.wait(meeting, 0, now, LIMIT) === "timed-out") throw new Error(`step ${n} did not come`);
+    if (Atomics.wait(meeting, 0, now, LIMIT / 2) === "timed-out") throw new Error(`step ${n} did not come`);
   }
 }
 
@@ -152,7 +152,7 @@ const sides: Record<BugName, readonly [() => void, () => void]> = {
 function both(word: number): void {
   Atomics.add(meeting, word, 1);
   Atomics.notify(meeting, word);
-  if (Atomics.load(meeting, word) < 2 && Atomics.wait(meeting, word, 1, LIMIT) === "timed-out") throw new Error("the other side did not come");
+  if (Atomics.load(meeting, word) < 2 && Atomics.wait(meeting, word, 1, LIMIT / 2) === "timed-out") throw new Error("the other side did not come");
 }
 
 both(1);

@@ -54,6 +54,7 @@ function readBlock(): void {
 function hashMaps(): { read(): void; write(): void } {
   const numbers = arena.map("numbers", { key: u32, value: versioned });
   const texts = arena.map("texts", { key: utf8, value: utf8 });
+  const words = arena.map("words", { key: u32, value: u32 }); // whose lookup is a function of its own
   let writes = 0;
   for (let key = 0; key < HASH_ALWAYS; key++) numbers.setIfAbsent(key, versionOf(0));
   return {
@@ -64,6 +65,8 @@ function hashMaps(): { read(): void; write(): void } {
       numbers.read(key, ({ version, check }) => {
         if (check !== checkOf(version)) throw new Error(`the view of key ${key} is torn`);
       });
+      const word = words.get(key);
+      if (word !== undefined && word % HASH_KEYS !== key) throw new Error(`word ${key} has ${word}`);
       const text = texts.get(`key ${key}`);
       if (text !== undefined && !isText(text)) throw new Error(`the text of key ${key} is torn`);
     },
@@ -73,9 +76,11 @@ function hashMaps(): { read(): void; write(): void } {
       if (key >= HASH_ALWAYS && goes) {
         numbers.delete(key);
         texts.delete(`key ${key}`);
+        words.delete(key);
       } else {
         numbers.update(key, (old) => versionOf((old?.version ?? 0) + 1));
         texts.set(`key ${key}`, textOf(random.below(100)));
+        words.set(key, key + HASH_KEYS * random.below(1000));
       }
     },
   };

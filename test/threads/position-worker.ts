@@ -81,7 +81,7 @@ const positions: Record<PositionJob["position"], () => Promise<void> | void> = {
     map.get(1); // online
     arrive();
     const wanted = mutex();
-    wanted.lock(LIMIT);
+    wanted.lock(LIMIT / 2);
     wanted.unlock();
   },
 };

@@ -70,8 +70,8 @@ function takeTurns({ pool: address, holders, index, seed }: PoolJob): void {
   self.begun();
   const next = async (): Promise<void> => {
     while (!self.stopping()) {
-      if (random.below(2) === 0) hold(pool.allocSync({ tag: -me, timeout: LIMIT }));
-      else hold(await pool.alloc({ tag: -me, timeout: LIMIT }));
+      if (random.below(2) === 0) hold(pool.allocSync({ tag: -me, timeout: LIMIT / 2 }));
+      else hold(await pool.alloc({ tag: -me, timeout: LIMIT / 2 }));
       if (random.below(8) === 0) await new Promise((resolve) => setImmediate(resolve));
     }
     self.shared.close();

@@ -556,7 +556,7 @@ export class SharedMap<K, T, V = T> {
         else if (isFull && unused < 0 && !buckets.isUsed(block, i)) unused = i;
       }
       if (going.length === 0 && unused >= 0) going.push(unused);
-      if (isFull && going.length === 0 && block !== EMPTY) buckets.clearUsed(block);
+      if (isFull && going.length === 0 && block > EMPTY) buckets.clearUsed(block);
       return going.map((i) => ({ key: buckets.key(block, i), version: buckets.entryVersion(buckets.entry(block, i)) }));
     });
     let went = false;

@@ -35,16 +35,22 @@ function departed(shared: Shared): number {
 export async function settle(shared: Shared, maps: readonly { clear(): void }[]): Promise<Shared> {
   for (const map of maps) map.clear();
   shared.domain.helpDeparted();
-  await until(
+  await nothingWaits(shared);
+  assert.equal(shared.stats().retired.waiting, 0, "the figures agree that nothing waits");
+  shared.close();
+  const again = Shared.attach(shared.handle);
+  again.domain.arena.heap.trim();
+  await nothingWaits(again); // slabs of typesafe caches, which the magazines had kept
+  return again;
+}
+
+const nothingWaits = (shared: Shared): Promise<void> =>
+  until(
     LIMIT,
     "what was retired to be given back",
     () => ownLimbo(shared.domain.arena.heap).empty && departed(shared) === 0,
     () => `${shared.stats().retired.waiting} objects wait, ${departed(shared)} slots have departed`,
   );
-  assert.equal(shared.stats().retired.waiting, 0, "the figures agree that nothing waits");
-  shared.close();
-  return Shared.attach(shared.handle);
-}
 
 /** Every live object and block of pages; after `settle`. */
 export function liveIn(heap: Heap): Address[] {

@@ -58,7 +58,7 @@ export class Death {
     });
   }
 
-  /** Do an update, in which the thread may die. */
+  /** Do an update, or the part of one, in which the thread may die. */
   during(update: () => void): void {
     this.#updates--;
     this.#inside = true;

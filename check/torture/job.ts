@@ -2,7 +2,7 @@
 
 import type { Appointment } from "./deaths.js";
 
-export const STRUCTURES = ["rcu", "intervalMap", "map", "cell", "list", "queues"] as const;
+export const STRUCTURES = ["rcu", "intervalMap", "map", "cell", "list", "rculist", "queues"] as const;
 export type Structure = (typeof STRUCTURES)[number];
 
 /** One worker's orders. A seat is a place in the run; whoever is killed in it is followed by another. */

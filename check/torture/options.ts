@@ -17,6 +17,7 @@ prints what its reader's section did.
   --structure map            maps that grow and shrink all the time: keys that stay are always found, versions, sums, and the history of the operations on a few keys
   --structure cell           cells: what many commit at once, by swaps and merges; nothing lost, every value of one piece, versions that count
   --structure list           lists: elements that stay are shown once and in their order; references, removals
+  --structure rculist        the lists of embedded links, under a caller's lock: walks both ways, splices, swapped heads, objects that move while they are read
   --structure queues         queues and stacks: what is put in comes out once, of a queue in its producer's order
   --structure memory         the allocators: pages, kmalloc, named caches, vmalloc, mempools, blocks that change their owner; with --kill most threads die
                              inside a call, at an access to shared memory chosen at random; every 250 kills all must be back as it was

@@ -7,6 +7,7 @@ import type { Structure } from "./job.js";
 import type { Timed } from "./linearizable.js";
 import { lists } from "./lists.js";
 import { queues } from "./queues.js";
+import { rculists } from "./rculists.js";
 import type { Stage } from "./stage.js";
 
 const elements: Stage = { open: () => [], fill: () => {} };
@@ -18,5 +19,6 @@ export const stages: Readonly<Record<Structure, Stage<Timed>>> = {
   map: hashMaps as Stage<Timed>,
   cell: cells as Stage<Timed>,
   list: lists as Stage<Timed>,
+  rculist: rculists as Stage<Timed>,
   queues: queues as Stage<Timed>,
 };

@@ -33,6 +33,8 @@ export class Thread {
   shared: Shared;
   /** Callbacks, and grace periods, that have not come yet. A thread with some of them must not detach: they would be lost. */
   outstanding = 0;
+  /** Do what the thread may die in (deaths.ts); set by who knows of its death. */
+  mayDieIn = (update: () => void): void => update();
   readonly #opened = new Map<(shared: Shared) => unknown, unknown>();
   #side: Domain | undefined;
   #segments: { readonly what: string; readonly at: number }[] = [];

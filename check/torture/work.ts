@@ -8,6 +8,8 @@ export interface Work {
   /** Whether this thread updates. */
   readonly updates: boolean;
   update(): void;
+  /** Whether it says itself in which parts of an update the thread may die (`Thread.mayDieIn`): where these are few accesses of many. */
+  readonly choosesDeaths: boolean;
   /** Turns between two specials, on the average: rounds of checked operations are for every turn, sections over turns for a few. */
   readonly specialTurns: number;
   special(): Promise<void> | void;
@@ -18,6 +20,7 @@ export interface Work {
 export const workOf = (thread: Thread, given: Pick<Work, "read" | "update"> & Partial<Work>): Work => ({
   begin: () => thread.bury(() => {}),
   updates: true,
+  choosesDeaths: false,
   specialTurns: 1,
   special: () => {},
   end: async () => {},

@@ -20,6 +20,7 @@ import { Ledger } from "./ledger.js";
 import { workOnLists } from "./lists.js";
 import { mainPlace, sidePlace } from "./place.js";
 import { workOnQueues } from "./queues.js";
+import { workOnRculists } from "./rculists.js";
 import { Tally } from "./tally.js";
 import { Step, Thread } from "./thread.js";
 import type { Work } from "./work.js";
@@ -41,6 +42,7 @@ const self = hand<TortureJob>();
 const tally = new Tally(job.tally);
 const thread = new Thread(self, tally, new Ledger(job.ledger));
 layout = thread.domain.arena.layout;
+if (death !== undefined) thread.mayDieIn = (update) => death.during(update);
 
 const places = { main: mainPlace(thread), side: sidePlace(thread) };
 
@@ -51,6 +53,7 @@ function elements(): Work {
     begin: () => buryElements(thread, [places.main, places.side]),
     read: () => (thread.oneIn(10) ? side : main).read(),
     updates: updates(job.seat),
+    choosesDeaths: false,
     update: () => (thread.oneIn(10) ? sideUpdater : updater).update(),
     specialTurns: 40,
     special: () => {
@@ -71,14 +74,15 @@ const works: Readonly<Record<Structure, (thread: Thread) => Work>> = {
   map: workOnHashMaps,
   cell: workOnCells,
   list: workOnLists,
+  rculist: workOnRculists,
   queues: workOnQueues,
 };
 const work = works[job.structure](thread);
 
 function update(): void {
   delaySoon();
-  if (death === undefined) work.update();
-  else death.during(() => work.update());
+  if (work.choosesDeaths) work.update();
+  else thread.mayDieIn(() => work.update());
 }
 
 function turn(): void {

@@ -163,7 +163,7 @@ const parse = (args: readonly string[]): unknown => {
 test("a wrong command line is refused, and says what is allowed", async () => {
   for (const [args, says] of [
     [["--flavor", "srcu"], /--flavor takes event-loop or phase or tree; got "srcu"/],
-    [["--structure", "tree"], /--structure takes rcu or intervalMap or map or cell or list or queues or memory/],
+    [["--structure", "tree"], /--structure takes rcu or intervalMap or map or cell or list or rculist or queues or memory/],
     [["--allocator", "buddy"], /--allocator takes slab or slub or slob/],
     [["--seconds", "0"], /--seconds takes a number of seconds above 0/],
     [["--threads", "1.5"], /--threads takes a whole number/],

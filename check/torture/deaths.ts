@@ -9,7 +9,7 @@ import { SharedMemory } from "../../src/memory/memory.js";
 
 /** When a life reaches its end by itself. */
 export interface Appointment {
-  /** Updates before the one in which accesses are counted from. */
+  /** Updates, or parts of them that count each, before the one in which accesses are counted from. */
   readonly updates: number;
   /** Calls of compareExchange inside updates, from then on: after one that commits, more is half done than elsewhere. */
   readonly exchanges: number;
@@ -64,5 +64,13 @@ export class Death {
     this.#inside = true;
     update();
     this.#inside = false;
+  }
+
+  /** Do a part of an update whose accesses are not counted. */
+  notDuring(part: () => void): void {
+    const inside = this.#inside;
+    this.#inside = false;
+    part();
+    this.#inside = inside;
   }
 }

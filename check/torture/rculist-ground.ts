@@ -24,7 +24,7 @@ import { checkOf } from "../support/seed.js";
 import { LIMIT } from "../support/watchdog.js";
 import { Items } from "./items.js";
 
-export const Word = { KEY: 0, VERSION: 1, PLACE: 2, CHECK: 3, LINK: 4 } as const;
+const Word = { KEY: 0, VERSION: 1, PLACE: 2, CHECK: 3, LINK: 4 } as const;
 /** From an entry to its link, in words. */
 export const MEMBER = Word.LINK;
 const ENTRY_WORDS = 6;
@@ -163,7 +163,7 @@ export class Ground {
 
   // Updates -------------------------------------------------------------------------------------------------
 
-  /** Do something with the lock; it may give a promise, that the lock is kept for. */
+  /** Take the lock, and mend the lists when its last owner died. */
   lock(): void {
     this.#lock.lockRepaired(this.#recover, LIMIT);
   }
@@ -194,10 +194,15 @@ export class Ground {
     this.list.repair(...heads(0, CHAIN));
     this.hash.repair(...heads(CHAIN, NULLS));
     this.nulls.repair(...heads(NULLS, LISTS));
-    const reachable = new Set(Array.from({ length: LISTS }, (_, list) => this.entriesOf(list)).flat());
-    for (const entry of heap.ownedBy(TAG)) if (!reachable.has(entry)) domain.retire(entry);
-    for (const object of heap.liveObjects(this.#cache.index)) if (!reachable.has(object)) this.freeObject(object);
+    for (const entry of this.unreachable(heap.ownedBy(TAG))) domain.retire(entry);
+    for (const object of this.unreachable(heap.liveObjects(this.#cache.index))) this.freeObject(object);
   };
+
+  /** With the lock: those that are in no list. */
+  unreachable(entries: readonly Address[]): Address[] {
+    const reachable = new Set(Array.from({ length: LISTS }, (_, list) => this.entriesOf(list)).flat());
+    return entries.filter((entry) => !reachable.has(entry));
+  }
 
   // Main's, alone --------------------------------------------------------------------------------------------
 
@@ -230,19 +235,22 @@ export class Ground {
     for (const object of heap.liveObjects(this.#cache.index)) this.#cache.free(object);
   }
 
-  /** Ways back that do not lead to where one comes from; after the lock has been had. */
-  *wrongWays(): Generator<string> {
+  /** Ways back that do not lead to where one comes from, and what is in no list and was not given back. With the lock. */
+  *violations(): Generator<string> {
+    const { heap } = this.#shared.domain.arena;
+    for (const entry of this.unreachable(heap.ownedBy(TAG))) yield `the entry ${entry} was neither retired nor is it in a list`;
+    for (const object of this.unreachable(heap.liveObjects(this.#cache.index))) yield `the object ${object} was neither freed nor is it in a chain`;
     for (let list = 0; list < LISTS; list++) {
       const head = this.head(list);
       let before = head;
       for (const entry of this.entriesOf(list)) {
         const link = field(entry, MEMBER);
-        const back = this.#memory.load(field(link, 1));
+        const back = list < CHAIN ? this.#memory.load(field(link, 1)) : this.#memory.read(field(link, 1));
         if (back !== before) yield `the way back of entry ${entry} of list ${list} leads to ${back}, not to ${before}`;
         before = link;
       }
-      const last = this.#memory.load(field(head, 1));
-      if (list < CHAIN && last !== before) yield `the way back of the head of list ${list} leads to ${last}, not to ${before}`;
+      const last = list < CHAIN ? this.#memory.load(field(head, 1)) : before;
+      if (last !== before) yield `the way back of the head of list ${list} leads to ${last}, not to ${before}`;
     }
   }
 }

@@ -132,10 +132,8 @@ class Worker {
     if (which !== BOTH_WAYS && t.oneIn(SPLICES)) {
       t.segment("a splice");
       const [from, to] = [ground.head(FEEDER), ground.head(MAIN)];
-      t.mayDieIn(() => {
-        if (t.oneIn(2)) list.spliceInitRcu(from, to);
-        else list.spliceTailInitRcu(from, to, () => t.domain.synchronizeSync({ expedited: t.oneIn(2) }));
-      });
+      const sync = (): void => t.mayNotDieIn(() => t.domain.synchronizeSync({ expedited: t.oneIn(2) }));
+      t.mayDieIn(() => (t.oneIn(2) ? list.spliceInitRcu(from, to, sync) : list.spliceTailInitRcu(from, to, sync)));
     } else if (which !== BOTH_WAYS && kind < 3 && entries.length > 0) {
       this.#replace(ground, t.random.pick(entries), (old, link) => list.replaceRcu(old, link));
     } else if (kind < (entries.length > MANY ? 9 : 5) && items.length > 0) {
@@ -205,7 +203,8 @@ class Worker {
       if (t.oneIn(2)) ground.freeObject(object);
       else this.#addObject(ground, object, NULLS + t.random.below(NULLS_CHAINS)); // at once, readers or not
     } else if (coming.length > 0 && kind < 6) {
-      const [old, item] = [t.random.pick(coming), items.next()];
+      // The first, since readers may stand on the object that takes its place, as it was: further on it would carry them past others.
+      const [old, item] = [coming[0] as Address, items.next()];
       const object = item === 0 ? NULL : ground.takeObject();
       if (object === NULL) return;
       ground.sayKey(object, COMING + item, t.tally.nextVersion());
@@ -260,7 +259,7 @@ export const rculists: Stage = {
         if (key >= COMING) see(key - COMING);
       }
     }
-    for (const wrong of ground.wrongWays()) fail("torn", wrong);
+    for (const wrong of ground.violations()) fail("torn", wrong);
     const items = new Items(own, ITEMS);
     for (let item = 1; item <= items.count; item++) {
       const state = items.state(item);

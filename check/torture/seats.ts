@@ -112,7 +112,10 @@ export class Seats {
     const random = this.#deaths;
     if (random === undefined || random.below(2) === 0) return undefined;
     const updates = random.below(random.pick([4, 16, 64]));
-    if (this.#orders.structure === "rculist") return { updates, exchanges: 0, accesses: random.below(10) }; // its calls are of so many, none of them an exchange
+    if (this.#orders.structure === "rculist") {
+      // Its calls are of 3 to 20 accesses, none of them an exchange; repairing takes some hundreds.
+      return { updates, exchanges: 0, accesses: random.below(random.pick([10, 10, 20, 600])) };
+    }
     if (random.below(2) === 0) return { updates, exchanges: 0, accesses: random.below(random.pick([10, 50, 250])) };
     return { updates, exchanges: random.from(1, 30), accesses: random.below(8) };
   }

@@ -35,6 +35,8 @@ export class Thread {
   outstanding = 0;
   /** Do what the thread may die in (deaths.ts); set by who knows of its death. */
   mayDieIn = (update: () => void): void => update();
+  /** Of what it may die in, a part that is not counted: it is long, and others are for it. */
+  mayNotDieIn = (part: () => void): void => part();
   readonly #opened = new Map<(shared: Shared) => unknown, unknown>();
   #side: Domain | undefined;
   #segments: { readonly what: string; readonly at: number }[] = [];

@@ -42,7 +42,10 @@ const self = hand<TortureJob>();
 const tally = new Tally(job.tally);
 const thread = new Thread(self, tally, new Ledger(job.ledger));
 layout = thread.domain.arena.layout;
-if (death !== undefined) thread.mayDieIn = (update) => death.during(update);
+if (death !== undefined) {
+  thread.mayDieIn = (update) => death.during(update);
+  thread.mayNotDieIn = (part) => death.notDuring(part);
+}
 
 const places = { main: mainPlace(thread), side: sidePlace(thread) };
 

@@ -35,6 +35,11 @@ export const CHANGES_WORDS = 2;
 /** Longest sleep between two looks, in ms. */
 const LONGEST_SLEEP = 1000;
 
+/** What a look at what is watched has found. */
+export interface Found<T> {
+  readonly value: T;
+}
+
 /** How to watch. */
 export interface WatchOptions {
   /** Ends the watch: whoever awaits it gets the signal's reason. */
@@ -94,12 +99,12 @@ export class Changes {
   }
 
   /**
-   * What `look` finds, one after the other, from now on: it says what has changed since it last said so, or undefined. It is asked when the watch is, and after
+   * What `look` finds, one after the other, from now on: it says in a box what has changed since it last said so, or undefined. It is asked when the watch is, and after
    * each publication while somebody awaits the watch.
    *
    * Ends with `return()` (a `break` out of `for await`), with the signal, and when this thread detaches: whoever awaits it then gets a ClosedError.
    */
-  watch<T>(look: () => T | undefined, { signal }: WatchOptions = {}): AsyncIterableIterator<T> {
+  watch<T>(look: () => Found<T> | undefined, { signal }: WatchOptions = {}): AsyncIterableIterator<T> {
     this.#domain.reader.mustBeOpen();
     signal?.throwIfAborted();
     const { closing } = this.#domain;
@@ -127,8 +132,8 @@ export class Changes {
     };
   }
 
-  async *#steps<T>(look: () => T | undefined, end: AbortController): AsyncGenerator<T, undefined> {
-    let found: T | undefined;
+  async *#steps<T>(look: () => Found<T> | undefined, end: AbortController): AsyncGenerator<T, undefined> {
+    let found: Found<T> | undefined;
     const hasFound = (): boolean => {
       if (found === undefined) found = look(); // it says each thing once
       return found !== undefined;
@@ -140,9 +145,9 @@ export class Changes {
     try {
       for (;;) {
         await waitUntil(hasFound, sleep, end.signal);
-        const result = found as T;
+        const { value } = found as Found<T>;
         found = undefined;
-        yield result;
+        yield value;
       }
     } catch (error) {
       if (error !== RETURNED) throw error;

@@ -72,6 +72,16 @@ function lcsLength(a: readonly unknown[], b: readonly unknown[]): number {
   return row.at(-1) as number;
 }
 
+test("a merge of a kind, given another kind, never makes up a value", () => {
+  assert.deepEqual(mergeObjects([1, 2], [1, 2, 3], [9, 2]), [9, 2, 3], "lists are merged as lists, whoever is asked");
+  for (const merge of [mergeLists, mergeSets, mergeMaps, mergeObjects] as ((base: unknown, mine: unknown, theirs: unknown) => unknown)[]) {
+    for (const mine of [5, "text", null, true]) {
+      assert.ok(conflictIn(() => merge({ a: 1 }, mine, { a: 1, b: 2 })) instanceof MergeConflict, `${merge.name}: ${String(mine)}`);
+      assert.deepEqual(merge(mine, mine, { b: 2 }), { b: 2 }, "only one of them changed it");
+    }
+  }
+});
+
 test("edits make one list of the other, and as much stays as can", () => {
   const any = fc.array(fc.oneof(fc.nat(5), fc.array(fc.nat(2), { maxLength: 2 })), { maxLength: 40, size: "max" });
   run(

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { openCell } from "../../check/support/open-cell.js";
 import { Random, seedOf } from "../../check/support/seed.js";
+import { codec } from "../../src/values/custom.js";
 import { jsonOf } from "../../src/values/json.js";
 import { u32 } from "../../src/values/scalars.js";
 import { runChild } from "../support/child.js";
@@ -29,6 +30,17 @@ onEach("a watch gives what came since it was made, and what comes while it is aw
   assert.equal((await both[0])?.value, 7);
   b.set(8);
   assert.equal((await both[1])?.value, 8);
+  await watch.return?.();
+});
+
+onEach("a watch gives what a codec decodes to undefined, too", async ({ attach }) => {
+  const nothing = codec<undefined>({ name: "nothing", encode: () => new Uint8Array(1), decode: () => undefined });
+  const [a, b] = [openCell(attach(), nothing), openCell(attach(), nothing)];
+  const watch = a.watch();
+  const next = watch.next();
+  await settle(10);
+  b.set(undefined);
+  assert.deepEqual(await next, { value: undefined, done: false });
   await watch.return?.();
 });
 

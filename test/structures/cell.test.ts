@@ -153,7 +153,8 @@ onEach("refusals change nothing", ({ attach, flavor }) => {
     throw new RangeError("mine");
   };
   assert.throws(() => cell.update(failing), RangeError);
-  assert.throws(() => cell.commit({ value: 1, base: 1, version: 9 }, { merge: failing }), RangeError);
+  assert.throws(() => cell.commit({ value: 1, base: 1, version: 0 }, { merge: failing }), RangeError);
+  assert.throws(() => cell.commit({ value: 1, base: 1, version: 9 }, { merge: failing }), code("ERR_COPY"));
   const index = domain.readLock();
   for (const update of [() => cell.set(2), () => cell.update(() => 2), () => cell.commit(early), () => cell.check()])
     if (flavor !== "phase") assert.throws(update, code("ERR_IN_SECTION"));
@@ -186,6 +187,37 @@ test("values of each kind of codec", () => {
   assert.notEqual(copy.base, copy.value);
   assert.throws(() => raw.set(new Uint8Array(2 ** 22 - 4)), { code: "ERR_VALUE_TOO_LARGE" });
   assert.deepEqual(shared.check(), []);
+  shared.close();
+});
+
+test("a codec whose code sets the cell that it is of is refused, and does not begin again for ever", () => {
+  const shared = Shared.create({ bytes: 2 ** 22 });
+  let meddle = false;
+  const cell = shared.cell("text", json);
+  const meddling = (): Json => {
+    const value = { toJSON: () => (meddle ? (cell.set("other"), 1) : 1) };
+    return value as unknown as Json;
+  };
+  cell.set("first");
+  meddle = true;
+  assert.throws(() => cell.update(meddling), { code: "ERR_IN_UPDATE" });
+  const copy = cell.copy();
+  meddle = false;
+  cell.set("second");
+  meddle = true;
+  assert.throws(() => cell.commit(copy, { merge: meddling }), { code: "ERR_IN_UPDATE" });
+  assert.deepEqual([cell.get(), cell.version, cell.check()], ["second", 2, []]);
+  shared.close();
+});
+
+test("where one may not update, a cell that has a value may be opened with another initial one", () => {
+  const shared = Shared.create({ bytes: 2 ** 22 });
+  shared.cell("n", u32, { initial: 1 });
+  assert.equal(
+    shared.domain.read(() => shared.cell("n", u32, { initial: 2 }).get()),
+    1,
+  );
+  assert.throws(() => shared.domain.read(() => shared.cell("m", u32, { initial: 2 })), { code: "ERR_IN_SECTION" });
   shared.close();
 });
 

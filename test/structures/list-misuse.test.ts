@@ -17,15 +17,16 @@ interface Taken {
   replaceRcu(old: never, link: never): void;
 }
 
-function filled<L>(kind: Kind<L>, world = new World(16)) {
+function filled<L>(kind: Kind<L>, world = new World(16), heads = 2) {
   const domain = world.domain(1);
-  const ground = makeGround(domain, 2, 5);
+  const ground = makeGround(domain, heads, 5);
+  const indexes = Array.from({ length: heads }, (_, index) => index);
   const lock = lockOf(domain, ground);
   const list = kind.open(domain, lock);
   lock.lock();
-  for (const index of [0, 1]) kind.init(list, headOf(ground, index), index);
+  for (const index of indexes) kind.init(list, headOf(ground, index), index);
   for (let i = 0; i < 3; i++) kind.addTail(list, linkOf(ground, i), headOf(ground, 0));
-  const contents = () => [0, 1].map((index) => kind.contents(domain, list, headOf(ground, index), index));
+  const contents = () => indexes.map((index) => kind.contents(domain, list, headOf(ground, index), index));
   return { world, domain, ground, lock, list, contents };
 }
 
@@ -113,10 +114,88 @@ test("an entry that keeps both ways is not deleted twice either", () => {
   domain.detach();
 });
 
-test("a deleted entry cannot be followed backwards", () => {
+test("a deleted or replaced entry cannot be followed backwards", () => {
   const { domain, ground, lock, list } = filled(listKind);
   list.delRcu(linkOf(ground, 1));
+  list.replaceRcu(linkOf(ground, 2), linkOf(ground, 3));
+  for (const gone of [1, 2])
+    assert.equal(
+      refusal(() => list.bidirPrevRcu(linkOf(ground, gone)), /bidirPrevRcu\(\).*deleted already/),
+      "ListError ERR_NOT_LINKED",
+    );
   assert.throws(() => domain.arena.memory.load(domain.arena.memory.load((linkOf(ground, 1) + 1) as never) as never), RangeError);
+  lock.unlock();
+  domain.detach();
+});
+
+test("while a list is spliced, what is about to be moved cannot be deleted or replaced at its end", async () => {
+  const { domain, ground, lock, list, contents } = filled(listKind);
+  const [from, to] = [headOf(ground, 0), headOf(ground, 1)];
+  list.spliceInitRcu(from, to, () => {
+    const before = contents();
+    for (const change of [
+      () => list.delRcu(linkOf(ground, 2)),
+      () => list.bidirDelRcu(linkOf(ground, 2)),
+      () => list.replaceRcu(linkOf(ground, 2), linkOf(ground, 3)),
+    ])
+      assert.equal(refusal(change, /does not lead back/), "ListError ERR_LIST_CORRUPT");
+    list.delRcu(linkOf(ground, 1)); // within, nothing stands in the way
+    assert.deepEqual(contents(), before);
+  });
+  assert.deepEqual(contents(), [[], [0, 2]]);
+  lock.unlock();
+  domain.detach();
+});
+
+test("of two splices at once, into a list and out of it, the one that comes too late is refused and undone", async () => {
+  for (const name of ["spliceInitRcuAsync", "spliceTailInitRcuAsync"] as const) {
+    const { domain, ground, lock, list, contents } = filled(listKind, new World(16), 3);
+    const [from, to, far] = [0, 1, 2].map((index) => headOf(ground, index)) as [Address, Address, Address];
+    list.addRcu(linkOf(ground, 3), to);
+    let leave = (): void => {};
+    const held = new Promise<void>((resolve) => {
+      leave = resolve;
+    });
+    const out = list[name](to, far, () => held);
+    await assert.rejects(
+      list[name](from, to, async () => {}),
+      { code: "ERR_NOT_LINKED" },
+    );
+    assert.deepEqual(contents(), [[0, 1, 2], [], []], "what is on its way is nowhere");
+    leave();
+    await out;
+    assert.deepEqual(contents(), [[0, 1, 2], [], [3]]);
+    const first = list[name](from, to, () => held);
+    const second = list[name](far, to, async () => {});
+    await Promise.all([first, second]);
+    assert.deepEqual(
+      contents().map((numbers) => numbers.toSorted()),
+      [[], [0, 1, 2, 3], []],
+      "into one list from two",
+    );
+    lock.unlock();
+    domain.detach();
+  }
+});
+
+test("two heads that a writer died in swapping: given twice, they are mended once", () => {
+  const { domain, ground, lock, list, contents } = filled(hlistKind);
+  list.addHeadRcu(linkOf(ground, 3), headOf(ground, 1));
+  const before = contents();
+  list.repair(headOf(ground, 0), headOf(ground, 1), headOf(ground, 0));
+  assert.deepEqual(contents(), before);
+  lock.unlock();
+  domain.detach();
+});
+
+test("a lookup in a chain that was never made one is refused, and does not go on for ever", () => {
+  const { domain, ground, lock, list } = filled(nullsKind);
+  const head = headOf(ground, 1);
+  domain.arena.memory.store(head, 0);
+  assert.equal(
+    refusal(() => list.lookup(head, 1, MEMBER, () => false), /initHead\(\)/),
+    "ListError ERR_NOT_LINKED",
+  );
   lock.unlock();
   domain.detach();
 });

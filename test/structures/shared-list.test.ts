@@ -8,6 +8,7 @@ import { Shared } from "../../src/shared/shared.js";
 import type { ListRef } from "../../src/structures/list/elements.js";
 import type { SharedList } from "../../src/structures/list/shared-list.js";
 import type { CodecBase } from "../../src/values/codec.js";
+import { codec } from "../../src/values/custom.js";
 import { u32 } from "../../src/values/scalars.js";
 import { struct } from "../../src/values/struct.js";
 import { utf8 } from "../../src/values/utf8.js";
@@ -112,6 +113,30 @@ test("an iteration shows all that is there all the while, once and in order, wha
     { seed: seedOf("iteration"), numRuns: 200 },
   );
   domain.detach();
+});
+
+test("get() whose codec throws has changed nothing, so nobody goes over the list for it", () => {
+  const shared = Shared.create({ bytes: 2 ** 22 });
+  const { heap } = shared.domain.arena;
+  let walks = 0;
+  const { liveObjects } = heap;
+  heap.liveObjects = (cache) => {
+    walks++;
+    return liveObjects.call(heap, cache);
+  };
+  const broken = codec<number>({
+    name: "broken",
+    encode: (value) => Uint8Array.of(value),
+    decode: () => {
+      throw new RangeError("not now");
+    },
+  });
+  const list = shared.list("broken", broken);
+  const ref = list.push(1);
+  assert.throws(() => list.get(ref), RangeError);
+  list.push(2);
+  assert.deepEqual([list.size, walks], [2, 0]);
+  shared.close();
 });
 
 onEach("a list in two threads", ({ attach }) => {

@@ -49,6 +49,9 @@ if ((HeaderWord.STATS + STATS_WORDS) * 4 > HEADER_BYTES) throw new Error("the he
 /** Words of a block. */
 const BlockWord = { VERSION: 0, VALUE: 1 } as const;
 
+/** Versions between a copy and the newest: more say that it is none of this cell. */
+const MOST_DISTANCE = 2 ** 31;
+
 /** A private copy of a cell's value, and what it was made of. */
 export interface Copy<T> {
   /** Yours: change it, or put another in its place. */
@@ -128,9 +131,10 @@ export class Cell<T, None = undefined> {
 
   /** Give it its first value, if it has none. @throws as `set` */
   begin(initial: T): void {
-    this.#mayUpdate("begin()");
     const prepared = this.#codec.prepare(initial);
-    if (this.get() === undefined) this.#put(prepared, 0);
+    if (this.#memory.load(this.#pointer) !== NULL) return; // where one may not update, a cell that has a value may be opened all the same
+    this.#mayUpdate("begin()");
+    this.#put(prepared, 0);
   }
 
   // Reading ------------------------------------------------------------------------------------------
@@ -183,7 +187,7 @@ export class Cell<T, None = undefined> {
       if (this.version === last) return undefined;
       const { version, value } = this.#current();
       last = version;
-      return value as T;
+      return { value: value as T };
     }, options);
   }
 
@@ -245,7 +249,7 @@ export class Cell<T, None = undefined> {
     for (;;) {
       const { value, version } = this.copy();
       const made = this.#call("update()", () => fn(value));
-      if (this.#put(this.#codec.prepare(made), version) === undefined) continue;
+      if (this.#put(this.#prepared(made), version) === undefined) continue;
       this.#domain.afterUpdate();
       return made;
     }
@@ -255,7 +259,7 @@ export class Cell<T, None = undefined> {
    * Publish a copy (L3). If no newer version than the copied one is there, it takes its place. Else it is merged, when there is a merge function, with the newest,
    * and takes that one's place.
    * @throws ConflictError: newer versions are there, and no merge, or too many, or the merge threw a MergeConflict; ValueError, OutOfMemoryError, ContextError
-   *   (in a section), ClosedError; QuiesceError (ERR_COPY) for what is no copy, (ERR_MERGE) for a `merge` that is no function; what `merge` throws
+   *   (in a section), ClosedError; QuiesceError (ERR_COPY) for what is no copy, or one of a version that is yet to come, (ERR_MERGE) for a `merge` that is no function; what `merge` throws
    */
   commit(copy: Copy<T | None>, { merge, maxDistance = Number.POSITIVE_INFINITY }: CommitOptions<T> = {}): Committed {
     this.#mayUpdate("commit()");
@@ -270,6 +274,11 @@ export class Cell<T, None = undefined> {
     while (committed === undefined) {
       const { version, value: theirs } = this.#current() as { version: number; value: T };
       distance = (version - before) >>> 0;
+      if (distance > MOST_DISTANCE)
+        throw new QuiesceError(
+          "ERR_COPY",
+          `commit() was given a copy of version ${before}; ${this.#name} is at ${version}: it is of another cell, or its version was changed.`,
+        );
       const conflict = (why: string | MergeConflict): ConflictError => {
         this.#counters.conflict(distance);
         return new ConflictError(this.#name, base, mine, theirs, distance, why);
@@ -283,7 +292,7 @@ export class Cell<T, None = undefined> {
       } catch (error) {
         throw error instanceof MergeConflict ? conflict(error) : error;
       }
-      committed = this.#put(this.#codec.prepare(merged), version, distance);
+      committed = this.#put(this.#prepared(merged), version, distance);
     }
     this.#domain.afterUpdate();
     return { version: committed, distance };
@@ -299,14 +308,23 @@ export class Cell<T, None = undefined> {
   }
 
   #call<R>(operation: string, fn: () => R): R {
+    const result = this.#inside(fn);
+    if (typeof (result as { then?: unknown } | null | undefined)?.then === "function") {
+      Promise.resolve(result).catch(() => {}); // what is reported is this misuse
+      throw new QuiesceError("ERR_ASYNC_UPDATE", `${this.#name}.${operation} was given an async function. Use copy(), await what you like, then commit().`);
+    }
+    return result;
+  }
+
+  /** What is to be stored of a loop that begins again when somebody was faster: the codec's code may be the user's, too. */
+  #prepared(value: T): unknown {
+    return this.#inside(() => this.#codec.prepare(value));
+  }
+
+  #inside<R>(fn: () => R): R {
     this.#inFunction = true;
     try {
-      const result = fn();
-      if (typeof (result as { then?: unknown } | null | undefined)?.then === "function") {
-        Promise.resolve(result).catch(() => {}); // what is reported is this misuse
-        throw new QuiesceError("ERR_ASYNC_UPDATE", `${this.#name}.${operation} was given an async function. Use copy(), await what you like, then commit().`);
-      }
-      return result;
+      return fn();
     } finally {
       this.#inFunction = false;
     }

@@ -43,11 +43,15 @@ export function mergeAny<T>(base: T, mine: T, theirs: T): T {
  * @throws MergeConflict where both put different elements in the place of the same ones
  */
 export function mergeLists<E>(base: readonly E[], mine: readonly E[], theirs: readonly E[]): E[] {
-  return listsAt(base, mine, theirs, ROOT) as E[];
+  return mergeAt(base, mine, theirs, ROOT) as E[];
 }
 
 /** Merge sets: what either added, without what either removed. Never a conflict. */
 export function mergeSets<E>(base: ReadonlySet<E>, mine: ReadonlySet<E>, theirs: ReadonlySet<E>): Set<E> {
+  return mergeAt(base, mine, theirs, ROOT) as Set<E>;
+}
+
+function setsOf<E>(base: ReadonlySet<E>, mine: ReadonlySet<E>, theirs: ReadonlySet<E>): Set<E> {
   const interner = new Interner();
   const idsOf = (set: ReadonlySet<E>): Set<number> => new Set(Array.from(set, (item) => interner.idOf(item)));
   const [inBase, inMine, inTheirs] = [idsOf(base), idsOf(mine), idsOf(theirs)];
@@ -61,7 +65,7 @@ export function mergeSets<E>(base: ReadonlySet<E>, mine: ReadonlySet<E>, theirs:
  * @throws MergeConflict where both changed a key's value, and it is no list, set, map or plain object, or one removed the key
  */
 export function mergeMaps<K, V>(base: ReadonlyMap<K, V>, mine: ReadonlyMap<K, V>, theirs: ReadonlyMap<K, V>): Map<K, V> {
-  return mapsAt(base, mine, theirs, ROOT) as Map<K, V>;
+  return mergeAt(base, mine, theirs, ROOT) as Map<K, V>;
 }
 
 /**
@@ -69,13 +73,13 @@ export function mergeMaps<K, V>(base: ReadonlyMap<K, V>, mine: ReadonlyMap<K, V>
  * @throws MergeConflict where both changed a field, and it is no list, set, map or plain object, or one removed it
  */
 export function mergeObjects<T extends object>(base: T, mine: T, theirs: T): T {
-  return objectsAt(base, mine, theirs, ROOT) as T;
+  return mergeAt(base, mine, theirs, ROOT) as T;
 }
 
 /** Of each kind that has parts. */
 const byKind: { readonly [K in Kind]?: (base: never, mine: never, theirs: never, path: Path) => unknown } = {
   list: listsAt,
-  set: mergeSets,
+  set: setsOf,
   map: mapsAt,
   object: objectsAt,
 };

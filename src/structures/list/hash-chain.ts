@@ -17,7 +17,6 @@
  */
 
 import { type Address, field, NULL } from "../../memory/address.js";
-import type { Domain } from "../../rcu/domain.js";
 import { type EachEntry, entryOf, LIST_POISON2, ListView } from "./list-view.js";
 
 const PPREV = 1;
@@ -51,12 +50,6 @@ export abstract class HashChain extends ListView {
       if (fn(entryOf(node, member)) === false) return undefined;
     }
     return node;
-  }
-
-  /** As `forEachEntryRcu`, for readers in a section of another domain (a phase domain, SRCU), in which the entries are retired. */
-  forEachEntrySrcu(head: Address, member: number, srcu: Domain, fn: EachEntry): void {
-    this.mayRead("forEachEntrySrcu()", head, srcu);
-    this.walk(this.memory.load(head) as Address, member, fn);
   }
 
   // Updating: with the lock -----------------------------------------------------------------------------

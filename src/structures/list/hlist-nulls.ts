@@ -12,15 +12,17 @@
  * An end is the complement of its number, so it is negative: a number from 0 to 2^31 - 1. A head of zeros is not ready: `initHead`.
  *
  * Which objects the reader met he must ask themselves: each may have become another since the pointer to it was loaded. So its key is atomic, compared, and compared again after what
- * was read of it. Who is moved within one chain, to its head, is met twice; at its tail, entries could be passed by.
+ * was read of it. Who is moved within one chain, to its head, is met twice; to its tail, or by `replaceRcu` into the place of
+ * one further on, it would carry a reader past those between: that is for nodes that have had a grace period since they were in a chain.
  *
  * Law table: hash-chain.ts; NEXT is atomic at all times, since a reader may stand on a node whenever it is added.
  *
  * Guarantees: hash-chain.ts, where nodes wait for a grace period; and where they do not:
- *   H  a walk that ends with its own number has met all nodes that were in its chain all the while.
+ *   H  a walk that ends with its own number has met all nodes that were in its chain all the while, if nodes that readers may stand on are put in by `addHeadRcu` only.
  */
 
 import { type Address, NULL } from "../../memory/address.js";
+import { ListError } from "./errors.js";
 import { HashChain } from "./hash-chain.js";
 import { type EachEntry, entryOf } from "./list-view.js";
 
@@ -71,6 +73,7 @@ export class RcuHlistNulls extends HashChain {
    * @param nulls the chain's number
    * @param matches looks at the entry's key; true only if it still is that entry's after all that was read of it
    * @returns the entry, or NULL
+   * @throws ListError (ERR_NOT_LINKED): the head, or another that it was carried to, was never made one by `initHead`
    */
   lookup(head: Address, nulls: number, member: number, matches: (entry: Address) => boolean): Address {
     for (;;) {
@@ -81,6 +84,8 @@ export class RcuHlistNulls extends HashChain {
         return false;
       });
       if (end === undefined || end === nulls) return found;
+      if (end < 0)
+        throw new ListError("ERR_NOT_LINKED", `lookup() in the chain ${nulls} came to an end without a number: initHead() makes a head of zeros one.`);
     }
   }
 }

@@ -17,6 +17,7 @@
  */
 
 import { type Address, field, NULL } from "../../memory/address.js";
+import type { Domain } from "../../rcu/domain.js";
 import { HashChain } from "./hash-chain.js";
 import type { EachEntry } from "./list-view.js";
 
@@ -30,6 +31,12 @@ export class RcuHlist extends HashChain {
 
   forEachEntryRcu(head: Address, member: number, fn: EachEntry): void {
     this.walk(this.firstRcu(head), member, fn);
+  }
+
+  /** As `forEachEntryRcu`, for readers in a section of another domain (a phase domain, SRCU), in which the entries are retired. */
+  forEachEntrySrcu(head: Address, member: number, srcu: Domain, fn: EachEntry): void {
+    this.mayRead("forEachEntrySrcu()", head, srcu);
+    this.walk(this.memory.load(head) as Address, member, fn);
   }
 
   /** As `forEachEntryRcu`, without a look at where it is called: where no section is needed, and for tracing itself. */
@@ -77,11 +84,11 @@ export class RcuHlist extends HashChain {
     if (theirs !== NULL) memory.write(field(theirs, PPREV), left);
   }
 
-  /** As in hash-chain.ts; and of two heads that a writer died in swapping, each gets one of the two chains. */
+  /** As in hash-chain.ts; and of two heads that a writer died in swapping, both given in one call, each gets one of the two chains. */
   override repair(...heads: Address[]): void {
     const { memory } = this;
     const seen = new Set<Address>();
-    for (const head of heads) {
+    for (const head of new Set(heads)) {
       this.mayUpdate("repair()", head);
       const first = memory.load(head) as Address;
       if (first !== NULL && seen.has(first)) {

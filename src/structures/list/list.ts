@@ -27,7 +27,7 @@
  *   A  a reader sees each update wholly or not at all; what is in the list all the while it sees, once and in order.
  *   B  a reader who stands on a deleted or replaced entry reaches all that comes after it and stays.
  *   C  a reader who began in a spliced list ends at that list's head.
- *   D  who goes backwards, in a list where deleting is by `bidirDelRcu` only, comes to the head, by entries that are or were in the list.
+ *   D  who goes backwards, in a list where deleting is by `bidirDelRcu` only, and nothing is replaced, comes to the head, by entries that are or were in the list.
  *   E  NEXT alone is the truth: a writer that dies leaves the list as before its call or as after it, and `repair` mends PREV and ends or undoes a splice.
  *   F  deleting twice is refused, and changes nothing.
  */
@@ -62,9 +62,12 @@ export class RcuList extends ListView {
     return last < 0 ? head : (last as Address); // its entries are being spliced: it is empty
   }
 
-  /** What comes before an entry, in a list where deleting is by `bidirDelRcu` only. */
+  /** What comes before an entry, in a list where deleting is by `bidirDelRcu` only. @throws ListError (ERR_NOT_LINKED): it was deleted or replaced otherwise */
   bidirPrevRcu(link: Address): Address {
-    return this.tailRcu(link);
+    this.mayRead("bidirPrevRcu()", link);
+    const prev = this.memory.load(field(link, PREV));
+    if (prev === LIST_POISON2) this.wayBack("bidirPrevRcu()", link, prev);
+    return prev < 0 ? link : (prev as Address); // as tailRcu()
   }
 
   /** The struct whose embedded link a pointer leads to. */
@@ -133,17 +136,17 @@ export class RcuList extends ListView {
   /** Add an entry after a head or entry: at the beginning, after a head. @throws ListError (ERR_NOT_LINKED, ERR_LIST_CORRUPT): that one was deleted */
   addRcu(entry: Address, head: Address): void {
     this.mayUpdate("addRcu()", head);
-    const next = this.memory.load(head) as Address;
-    if (next === NULL || this.memory.load(field(next, PREV)) !== head) this.#refusePlace(head, next);
-    this.#insert(entry, head, next);
+    this.#insert(entry, head, this.#after("addRcu()", head));
   }
 
-  /** What comes after a place does not lead back to it: the place was deleted, mostly (the kernel's __list_add_valid). @throws ListError */
-  #refusePlace(place: Address, next: Address): never {
-    this.#before("addRcu()", place);
+  /** What comes after a head or entry, seen to lead back to it (the kernel's __list_add_valid, __list_del_entry_valid). @throws ListError */
+  #after(operation: string, link: Address): Address {
+    const next = this.memory.load(link) as Address;
+    if (next !== NULL && this.memory.load(field(next, PREV)) === link) return next;
+    this.#before(operation, link); // it was deleted, mostly
     throw new ListError(
       "ERR_LIST_CORRUPT",
-      `addRcu() after ${place}, which leads to ${next}, but that does not lead back: somebody changed the list without its lock, or a writer died and nobody called repair().`,
+      `${operation} at ${link}, which leads to ${next}, but that does not lead back: it is being spliced, somebody changed the list without its lock, or a writer died and nobody called repair().`,
     );
   }
 
@@ -183,7 +186,7 @@ export class RcuList extends ListView {
     const { memory } = this;
     this.mayUpdate(operation, entry);
     const prev = this.#before(operation, entry);
-    const next = memory.load(entry) as Address;
+    const next = this.#after(operation, entry);
     memory.store(field(next, PREV), prev);
     memory.store(prev, next); // commits
   }
@@ -193,7 +196,7 @@ export class RcuList extends ListView {
     const { memory } = this;
     this.mayUpdate("replaceRcu()", old);
     const prev = this.#before("replaceRcu()", old);
-    this.#insert(entry, prev, memory.load(old) as Address);
+    this.#insert(entry, prev, this.#after("replaceRcu()", old));
     memory.store(field(old, PREV), LIST_POISON2);
   }
 
@@ -228,6 +231,7 @@ export class RcuList extends ListView {
     if (body === undefined) return;
     try {
       sync();
+      this.#before(operation, head); // which is not being spliced itself by now
     } catch (error) {
       this.#giveBack(list, body);
       throw error;
@@ -246,6 +250,7 @@ export class RcuList extends ListView {
     if (body === undefined) return;
     try {
       await sync();
+      this.#before(operation, head);
     } catch (error) {
       this.#giveBack(list, body);
       throw error;

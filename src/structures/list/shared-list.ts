@@ -209,7 +209,7 @@ export class SharedList<T> {
    * @throws as `remove`
    */
   get(ref: ListRef): T | undefined {
-    return this.#at("get()", ref, (node) => this.#elements.valueAt(node));
+    return this.#at("get()", ref, (node) => this.#elements.valueAt(node), false);
   }
 
   /** A node for a prepared value, added by one store. */
@@ -253,14 +253,18 @@ export class SharedList<T> {
   }
 
   /** Run an update at an element, if it is there. */
-  #at<R>(operation: string, ref: ListRef, change: (node: Address) => R): R | undefined {
+  #at<R>(operation: string, ref: ListRef, change: (node: Address) => R, changes = true): R | undefined {
     if (!Number.isInteger(ref?.node) || !Number.isInteger(ref.id)) {
       throw new ListError("ERR_LIST_REF", `${this.#name}: ${operation} takes a reference that push(), entries() or their like gave; got ${show(ref)}.`);
     }
-    return this.#update(operation, () => {
-      const node = this.#find(ref);
-      return node === NULL ? undefined : change(node);
-    });
+    return this.#update(
+      operation,
+      () => {
+        const node = this.#find(ref);
+        return node === NULL ? undefined : change(node);
+      },
+      changes,
+    );
   }
 
   /** The node of an element, or NULL when it is not in the list any more. With the lock: then what is live of the list's cache is in the list, and what is not may be anything. */
@@ -275,8 +279,8 @@ export class SharedList<T> {
     }
   }
 
-  /** Run an update, which commits all of it or throws. */
-  #update<R>(operation: string, change: () => R): R {
+  /** Run an update, which commits all of it or throws; or what `changes` nothing, with the lock. */
+  #update<R>(operation: string, change: () => R, changes = true): R {
     this.#domain.beforeUpdate(`${this.#name}.${operation}`);
     this.#lock.lockRepaired(this.#recover);
     let failed = true;
@@ -287,7 +291,7 @@ export class SharedList<T> {
       failed = false;
     } catch (error) {
       // Our own refusals come before anything is published. Anything else (a stack overflow) may come at any point: then the next writer goes over the list as if this one had died.
-      failed = !(error instanceof QuiesceError);
+      failed = changes && !(error instanceof QuiesceError);
       const fresh = this.#fresh.splice(0);
       // Never published, but to free it at once may have to wait for the arena lock; retiring never waits.
       if (!failed) for (const object of fresh) this.#domain.retire(object);

@@ -27,7 +27,7 @@ import type { Domain } from "../../rcu/domain.js";
 import type { Reader } from "../../rcu/flavors/flavor.js";
 import { inSection } from "../../rcu/in-section.js";
 import { type CodecBase, type View, viewOf } from "../../values/codec.js";
-import { Changes, type WatchOptions } from "../changes.js";
+import { Changes, type Found, type WatchOptions } from "../changes.js";
 import type { Place } from "../structure.js";
 import { Buckets } from "./bucket.js";
 import { Clock } from "./clock.js";
@@ -498,11 +498,11 @@ export class SharedMap<K, T, V = T> {
     this.#keys.parse(given);
     const key = this.#keyCodec.copy(given);
     let version = 0;
-    const look = (): EntryState<T> | undefined => {
+    const look = (): Found<EntryState<T>> | undefined => {
       const state = this.#state(this.#keys.parse(key));
       if (state.version === version) return undefined;
       version = state.version;
-      return state;
+      return { value: state };
     };
     const watch = this.#changes.watch(look, options);
     version = this.getVersion(key);

@@ -15,6 +15,7 @@
 
 import { type Address, field } from "../../memory/address.js";
 import type { Memory } from "../../memory/memory.js";
+import type { Found } from "../changes.js";
 import { MapWord, REGIONS } from "./words.js";
 
 /** Bits of a hash below its region's number. */
@@ -54,7 +55,7 @@ export class Watching<K> {
   }
 
   /** Keys that have changed since the last look; undefined when none has. */
-  look(): K[] | undefined {
+  look(): Found<K[]> | undefined {
     const now = performance.now();
     const all = now - this.#allAt >= ALL_REGIONS;
     if (all) this.#allAt = now;
@@ -65,7 +66,7 @@ export class Watching<K> {
       this.#counts[region] = count;
       this.#compare(region, changed);
     }
-    return changed.length === 0 ? undefined : changed;
+    return changed.length === 0 ? undefined : { value: changed };
   }
 
   #compare(region: number, changed: K[]): void {

@@ -19,6 +19,9 @@ const MANY = 25;
 const MANY_OBJECTS = 8;
 /** Updates of the two lists of which one is a splice: it keeps all other writers waiting for a grace period. */
 const SPLICES = 40;
+/** The same of a splicer; of so many who are to die one is one, so that some die in the few stores of a splice. */
+const SPLICES_OF_SPLICER = 2;
+const SPLICERS = 3;
 
 interface Entry {
   readonly entry: Address;
@@ -28,9 +31,11 @@ interface Entry {
 class Worker {
   readonly reader: ListReader;
   readonly #t: Thread;
+  readonly #isSplicer: boolean;
 
   constructor(thread: Thread) {
     this.#t = thread;
+    this.#isSplicer = thread.job.appointment !== undefined && thread.job.life % SPLICERS === 0;
     this.reader = new ListReader(thread, () => this.#ground);
   }
 
@@ -46,7 +51,7 @@ class Worker {
     const ground = this.#ground;
     t.self.step(Step.UPDATE);
     t.counts.updates++;
-    const list = t.random.below(LISTS);
+    const list = t.random.below(this.#isSplicer ? BOTH_WAYS : LISTS);
     t.begin(`an update of list ${list}`);
     t.mayDieIn(() => ground.lock()); // which repairs, where another has died
     let failed = true;
@@ -129,7 +134,7 @@ class Worker {
     const entries = this.#entriesOf(ground, which);
     const items = entries.filter(({ told }) => told.key >= COMING);
     const kind = t.random.below(12);
-    if (which !== BOTH_WAYS && t.oneIn(SPLICES)) {
+    if (which !== BOTH_WAYS && t.oneIn(this.#isSplicer ? SPLICES_OF_SPLICER : SPLICES)) {
       t.segment("a splice");
       const [from, to] = [ground.head(FEEDER), ground.head(MAIN)];
       const sync = (): void => t.mayNotDieIn(() => t.domain.synchronizeSync({ expedited: t.oneIn(2) }));

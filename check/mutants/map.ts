@@ -179,9 +179,9 @@ const unconditional = (matches: (expected: number) => boolean): (() => () => voi
     Entries.prototype,
     "update",
     (original) =>
-      function (this: Entries, hash: number, update: Parameters<Entries["update"]>[1]) {
+      function (this: Entries<unknown>, key: unknown, update: Parameters<Entries<unknown>["update"]>[1]) {
         const { expected } = update;
-        return original.call(this, hash, expected !== undefined && matches(expected) ? { ...update, expected: undefined } : update);
+        return original.call(this, key, expected !== undefined && matches(expected) ? { ...update, expected: undefined } : update);
       },
   );
 
@@ -465,8 +465,8 @@ export const map: readonly Mutant[] = [
         Decoded.prototype,
         "set",
         (original) =>
-          function (this: Decoded<unknown>, hash: number, _version: number, value: unknown) {
-            original.call(this, hash, 1, value);
+          function (this: Decoded<unknown>, hash: number, _version: number, value: unknown, bytes: number) {
+            original.call(this, hash, 1, value, bytes);
           },
       ),
     ),

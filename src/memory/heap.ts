@@ -14,7 +14,7 @@
 import { type Address, field, MAX_ORDER, NULL, type Order, PAGE_BYTES, PAGE_SHIFT, PAGE_WORDS, wordsFor } from "./address.js";
 import { type BuddyInfo, buddyInfo } from "./buddyinfo.js";
 import type { ArenaLock, Cache, CacheInfo } from "./cache.js";
-import { DoubleFreeError, InvalidAddressError, InvalidSizeError, QuiesceError, TooManyCachesError } from "./errors.js";
+import { DeadlockError, DoubleFreeError, InvalidAddressError, InvalidSizeError, QuiesceError, TooManyCachesError } from "./errors.js";
 import { CacheFlag, Descriptor, descriptorAt, geometryFor, isReady, type Shape, writeDescriptor } from "./geometry.js";
 import { shapeIn } from "./history.js";
 import { Header, type Layout } from "./layout.js";
@@ -127,6 +127,8 @@ export class Heap implements ArenaLock, Objects {
   readonly shrinkers: Set<(pages: number) => number> = new Set();
   #reclaiming = false;
   readonly #lock: RobustMutex;
+  /** Whether something runs with the lock. */
+  #isRunning = false;
   readonly #pageList: PageList;
   readonly #reserve: Reserve;
   readonly #caches: (Cache | undefined)[] = [];
@@ -159,13 +161,23 @@ export class Heap implements ArenaLock, Objects {
 
   lockArena(timeout?: number): void {
     this.slot.mustBeAttached();
-    this.#lock.lockRepaired(this.#repair, timeout);
+    try {
+      this.#lock.lockRepaired(this.#repair, timeout);
+    } catch (error) {
+      if (!this.#isLeftLocked(error)) throw error;
+      this.#repair();
+    }
   }
 
   /** Run `fn` with the arena lock. */
   withArenaLock<T>(fn: () => T, timeout?: number): T {
     this.lockArena(timeout);
     return this.#runLocked(fn);
+  }
+
+  /** Whether this thread has the lock because a stack overflow came after it was taken, or before it was let go: then what it protects must be mended. */
+  #isLeftLocked(error: unknown): boolean {
+    return error instanceof DeadlockError && !this.#isRunning;
   }
 
   /**
@@ -175,7 +187,13 @@ export class Heap implements ArenaLock, Objects {
   tryWithArenaLock<T>(fn: () => T): T | undefined {
     this.slot.mustBeAttached();
     if (this.slot.holdsMost) return undefined;
-    const died = this.#lock.tryLock();
+    let died: boolean | undefined;
+    try {
+      died = this.#lock.tryLock();
+    } catch (error) {
+      if (!this.#isLeftLocked(error)) throw error;
+      died = true;
+    }
     if (died === undefined) return undefined;
     if (!died) return this.#runLocked(fn);
     this.#lock.unlock(true); // mending walks the whole arena: that is for a caller who has the time
@@ -185,6 +203,7 @@ export class Heap implements ArenaLock, Objects {
   #runLocked<T>(fn: () => T): T {
     let failed = true;
     try {
+      this.#isRunning = true;
       const result = fn();
       failed = false;
       return result;
@@ -194,6 +213,7 @@ export class Heap implements ArenaLock, Objects {
       failed = !(error instanceof QuiesceError);
       throw error;
     } finally {
+      this.#isRunning = false;
       this.#lock.unlock(failed);
     }
   }

@@ -162,15 +162,19 @@ export class Limbo {
     const cache = this.#objects.cacheOf(object);
     if (!(cache ?? this.#objects).isLive(object)) throw this.#objects.doubleFree(object, "retire");
     const bytes = cache === undefined ? this.#objects.usableBytes(object) : cache.objectWords * 4;
-    const sheaf = cache === undefined ? NULL : this.#sheafFor(cache);
+    const sheaf = cache === undefined ? NULL : this.#sheafFor(segment, cache);
     if (cache === undefined || sheaf === NULL) this.list(segment, object);
     else this.#putIn(segment, sheaf, cache, object);
     return bytes;
   }
 
-  #sheafFor(cache: Cache): Address {
-    const open = this.#memory.read(this.#openSheaf(cache.index)) as Address;
-    return open === NULL ? this.#open(cache) : open;
+  #sheafFor(segment: number, cache: Cache): Address {
+    const word = this.#openSheaf(cache.index);
+    const open = this.#memory.read(word) as Address;
+    if (open === NULL) return this.#open(cache);
+    if (this.#memory.read(countWord(open)) < SHEAF_CAPACITY) return open;
+    this.#closeFull(segment, word);
+    return this.#open(cache);
   }
 
   // Retiring never waits: where the lock cannot be had at once the object is listed instead.
@@ -201,6 +205,14 @@ export class Limbo {
   #close(segment: number, open: Address): void {
     this.#objects.sheaves.push(this.#word(segment, SegmentWord.SHEAVES), this.#memory.read(open) as Address);
     this.#memory.write(open, 0);
+  }
+
+  /** Close a sheaf that was full already: a stack overflow came before that, or in the midst of it, so that it may be in the segment. */
+  #closeFull(segment: number, open: Address): void {
+    const sheaf = this.#memory.read(open) as Address;
+    const closed = [...this.#objects.sheaves.list(this.#word(segment, SegmentWord.SHEAVES))];
+    if (closed.includes(sheaf)) this.#memory.write(open, 0);
+    else this.#close(segment, open);
   }
 
   /** Put an object into a segment's list, without a sheaf. @throws DoubleFreeError (code ERR_DOUBLE_RETIRE) when it is not live */
@@ -238,7 +250,10 @@ export class Limbo {
     for (let cache = 0; cache < this.#layout.caches; cache++) {
       const open = this.#openSheaf(cache);
       const sheaf = this.#memory.read(open) as Address;
-      if (sheaf !== NULL && this.#memory.read(countWord(sheaf)) > 0) this.#close(segment, open);
+      if (sheaf === NULL) continue;
+      const count = this.#memory.read(countWord(sheaf));
+      if (count >= SHEAF_CAPACITY) this.#closeFull(segment, open);
+      else if (count > 0) this.#close(segment, open);
     }
   }
 

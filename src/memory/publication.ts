@@ -90,10 +90,9 @@ export class Publication {
    * @returns whether it was made: then comes `retireOld`, or `done` where nothing is old
    */
   publish(change: Change): boolean {
-    const { memory, slot } = this.#heap;
+    const { memory } = this.#heap;
     const note = this.#note;
-    // A stack overflow may have left one.
-    if (memory.read(note) !== 0) this.#heap.withArenaLock(() => finishNote(this.#heap, slot.index, false));
+    this.finishLast();
     memory.write(field(note, NoteWord.TO), change.to);
     memory.write(field(note, NoteWord.BLOCK), change.block);
     memory.write(field(note, NoteWord.VALUE), change.value);
@@ -129,6 +128,12 @@ export class Publication {
   /** Whether an error has left a change unfinished, so that its blocks may be everybody's. */
   get isUnfinished(): boolean {
     return this.#heap.memory.read(this.#note) !== 0;
+  }
+
+  /** A stack overflow may have left a note: finish it. Before `change.count` is reckoned, which that one may change. */
+  finishLast(): void {
+    const { slot } = this.#heap;
+    if (this.isUnfinished) this.#heap.withArenaLock(() => finishNote(this.#heap, slot.index, false));
   }
 
   /** The change is finished. */

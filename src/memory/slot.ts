@@ -214,6 +214,7 @@ export class Slot {
   /** Note that this thread is about to take a lock, so that a reaper finds it. */
   noteLock(lock: Address): void {
     this.mustBeAttached();
+    if (this.#locks.includes(lock)) return; // a stack overflow kept it from being forgotten
     if (this.#locks.length === MOST_HELD) throw new QuiesceError("ERR_TOO_MANY_LOCKS", `a thread may hold at most ${MOST_HELD} locks at once.`);
     this.memory.write(field(this.#held, this.#locks.length), lock);
     this.#locks.push(lock);

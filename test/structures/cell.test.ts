@@ -195,8 +195,11 @@ test("a codec whose code sets the cell that it is of is refused, and does not be
   let meddle = false;
   const cell = shared.cell("text", json);
   const meddling = (): Json => {
-    const value = { toJSON: () => (meddle ? (cell.set("other"), 1) : 1) };
-    return value as unknown as Json;
+    const toJSON = (): number => {
+      if (meddle) cell.set("other");
+      return 1;
+    };
+    return { toJSON } as unknown as Json;
   };
   cell.set("first");
   meddle = true;

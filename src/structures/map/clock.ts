@@ -33,8 +33,8 @@ export class Clock {
     return Math.floor((this.#now() - this.#created) / TICK);
   }
 
-  /** When something expires that stays for so many ms. */
+  /** When something expires that stays for so many ms; not before the map's making, whatever the time of day says now: 32 bits tell no time before it. */
   after(ttl: number): number {
-    return Math.ceil((this.#now() - this.#created + ttl) / TICK);
+    return Math.max(0, Math.ceil((this.#now() - this.#created + ttl) / TICK));
   }
 }

@@ -21,10 +21,11 @@ import { inSection } from "../../rcu/in-section.js";
 import type { CodecBase } from "../../values/codec.js";
 import type { Place } from "../structure.js";
 import { type Buckets, nextVersion } from "./bucket.js";
+import type { Keys } from "./keys.js";
 import type { Found, Tables } from "./tables.js";
 import { countOf, EMPTY } from "./words.js";
 
-/** What an update is to do to the entry of the parsed key. */
+/** What an update is to do to a key's entry. */
 export interface Update {
   /** The prepared value that it gets; undefined: it goes. */
   readonly value: unknown;
@@ -39,12 +40,13 @@ export interface Update {
 type Outcome = Exclude<Found, "open"> | "done" | "refused";
 
 /** One thread's updates of one map. */
-export class Entries {
+export class Entries<K> {
   readonly #memory: Memory;
   readonly #heap: Heap;
   readonly #domain: Domain;
   readonly #publication: Publication;
   readonly #retire = (block: Address): void => this.#domain.retire(block);
+  readonly #keys: Keys<K>;
   readonly #buckets: Buckets<unknown>;
   readonly #tables: Tables;
   readonly #codec: CodecBase<unknown>;
@@ -53,13 +55,15 @@ export class Entries {
   readonly #mend: () => void;
   /** Whether the update under way took place. */
   #isPublished = false;
-  /** Version of the entry that the last update put in; by how many entries there are more. */
+  /** Hash of the last update's key; version of the entry that it put in; by how many entries there are more. */
+  hash = 0;
   version = 0;
   added = 0;
 
   constructor(
     place: Place,
     publication: Publication,
+    keys: Keys<K>,
     buckets: Buckets<unknown>,
     tables: Tables,
     codec: CodecBase<unknown>,
@@ -71,6 +75,7 @@ export class Entries {
     this.#heap = domain.arena.heap;
     this.#domain = domain;
     this.#publication = publication;
+    this.#keys = keys;
     this.#buckets = buckets;
     this.#tables = tables;
     this.#codec = codec;
@@ -80,22 +85,22 @@ export class Entries {
   }
 
   /**
-   * Update the entry of the parsed key.
-   * @returns whether it was done; `version` and `added` then say more
-   * @throws OutOfMemoryError, LockTimeoutError; nothing has changed then
+   * Update a key's entry.
+   * @returns whether it was done; `hash`, `version` and `added` then say more
+   * @throws KeyError, OutOfMemoryError, LockTimeoutError; nothing has changed then
    */
-  update(hash: number, update: Update): boolean {
+  update(key: K, update: Update): boolean {
     const block = this.#valueBlock(update);
     const { stock } = this.#tables;
     stock.givesBack = update.value === undefined;
     let outcome: Outcome = "refused";
     this.#isPublished = false;
     try {
-      outcome = this.#try(hash, update, block);
+      outcome = this.#try(key, update, block);
       while (outcome === "held" || outcome === "no memory") {
         if (outcome === "held") this.#waitForHolder();
         else stock.fetch();
-        outcome = this.#try(hash, update, block);
+        outcome = this.#try(key, update, block);
       }
     } finally {
       // After an error it may be in the map; what is unfinished then the next publication sees to.
@@ -121,7 +126,10 @@ export class Entries {
     return block;
   }
 
-  #try(hash: number, update: Update, block: Address): Outcome {
+  #try(key: K, update: Update, block: Address): Outcome {
+    // Each time anew: what came before may have run code of the user's (a tracepoint's, an onStall's) that looked up another.
+    const hash = this.#keys.parse(key);
+    this.hash = hash;
     return inSection(this.#domain.reader, () => {
       // What goes gives back more than it takes; moving on does not.
       const attempt = (): Outcome => this.#attempt(hash, update, block);
@@ -137,6 +145,7 @@ export class Entries {
     const tables = this.#tables;
     const publication = this.#publication;
     const isVariable = this.#codec.words === undefined;
+    publication.finishLast();
     for (;;) {
       const found = tables.locate(hash);
       if (found !== "open") return found;

@@ -6,7 +6,8 @@
  *
  * Law table: this file owns no word; keys in blocks are immutable once published.
  *
- * The hash is multiplicative (Knuth), mixed twice, and keyed with the map's seed, so that whoever sends keys does not know their buckets.
+ * The hash is multiplicative (Knuth), mixed twice, and keyed with the map's seed, so that whoever sends keys does not know their buckets. Of keys of bytes a factor is secret, too: whatever a
+ * known factor makes of a difference in one word, the next could undo (a product keeps a flipped highest bit as it is), and many keys would have one hash under every seed.
  */
 
 import { type Address, field } from "../../memory/address.js";
@@ -109,9 +110,12 @@ abstract class ByteKeys<K> implements Keys<K> {
   bytes = 0;
   readonly words: Int32Array = new Int32Array((MOST_KEY_BYTES + 1) / 4);
   protected readonly seed: number;
+  /** Odd, so that nothing is lost. */
+  protected readonly factor: number;
 
   constructor(seed: number) {
     this.seed = seed;
+    this.factor = finish(~seed) | 1;
   }
 
   abstract parse(key: K): number;
@@ -126,20 +130,20 @@ abstract class ByteKeys<K> implements Keys<K> {
       throw new KeyError("ERR_KEY", `a key's bytes are a Uint8Array and a range in it; got ${show(bytes)}, ${show(start)} to ${show(end)}.`);
     const length = end - start;
     this.checkLength(length);
-    const { words } = this;
+    const { words, factor } = this;
     let hash = this.seed;
     let from = start;
     let word = 0;
     for (; from + 4 <= end; from += 4, word++) {
       const packed = (bytes[from] as number) | ((bytes[from + 1] as number) << 8) | ((bytes[from + 2] as number) << 16) | ((bytes[from + 3] as number) << 24);
       words[word] = packed;
-      hash = mix(hash, packed);
+      hash = mix(hash, packed, factor);
     }
     if (from < end) {
       let packed = 0;
       for (let shift = 0; from < end; from++, shift += 8) packed |= (bytes[from] as number) << shift;
       words[word] = packed;
-      hash = mix(hash, packed);
+      hash = mix(hash, packed, factor);
     }
     return this.parsed(length, hash);
   }
@@ -156,9 +160,9 @@ abstract class ByteKeys<K> implements Keys<K> {
   }
 }
 
-const mix = (hash: number, word: number): number => {
+const mix = (hash: number, word: number, factor: number): number => {
   const mixed = Math.imul(hash ^ word, 0x9e3779b1);
-  return mixed ^ (mixed >>> 15);
+  return Math.imul(mixed ^ (mixed >>> 15), factor);
 };
 
 function readBytes(memory: Memory, address: Address, length: number): Uint8Array {
@@ -178,7 +182,7 @@ class TextKeys extends ByteKeys<string> {
     if (typeof key !== "string") throw new KeyError("ERR_KEY", `a key of this map is a string (utf8); got ${show(key)}.`);
     const { length } = key;
     if (length > MOST_KEY_BYTES) this.checkLength(length);
-    const { words } = this;
+    const { words, factor } = this;
     let hash = this.seed;
     let from = 0;
     let word = 0;
@@ -191,7 +195,7 @@ class TextKeys extends ByteKeys<string> {
       if ((a | b | c | d) > 0x7f) return this.#parseAny(key);
       const packed = a | (b << 8) | (c << 16) | (d << 24);
       words[word] = packed;
-      hash = mix(hash, packed);
+      hash = mix(hash, packed, factor);
     }
     if (from < length) {
       let packed = 0;
@@ -201,7 +205,7 @@ class TextKeys extends ByteKeys<string> {
         packed |= code << shift;
       }
       words[word] = packed;
-      hash = mix(hash, packed);
+      hash = mix(hash, packed, factor);
     }
     return this.parsed(length, hash);
   }
@@ -239,11 +243,12 @@ class EncodedKeys<K> extends ByteKeys<K> {
     const count = (length + 3) >>> 2;
     if (count > 0) scratch.write((count - 1) as Address, 0); // the last word may be written in part
     codec.write(scratch, 0 as Address, prepared);
+    const { factor } = this;
     let hash = this.seed;
     for (let word = 0; word < count; word++) {
       const packed = scratch.read(word as Address);
       this.words[word] = packed;
-      hash = mix(hash, packed);
+      hash = mix(hash, packed, factor);
     }
     return this.parsed(length, hash);
   }

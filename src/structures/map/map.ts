@@ -27,6 +27,7 @@ import type { Domain } from "../../rcu/domain.js";
 import type { Reader } from "../../rcu/flavors/flavor.js";
 import { inSection } from "../../rcu/in-section.js";
 import { type CodecBase, type View, viewOf } from "../../values/codec.js";
+import { show } from "../../values/errors.js";
 import { Changes, type Found, type WatchOptions } from "../changes.js";
 import type { Place } from "../structure.js";
 import { Buckets } from "./bucket.js";
@@ -75,7 +76,7 @@ export class SharedMap<K, T, V = T> {
   readonly #keys: Keys<K>;
   readonly #buckets: Buckets<K>;
   readonly #tables: Tables;
-  readonly #entries: Entries;
+  readonly #entries: Entries<K>;
   readonly #whole: WholeMap;
   readonly #schema: MapSchema<K, T, V>;
   readonly #isPlain: boolean;
@@ -87,6 +88,8 @@ export class SharedMap<K, T, V = T> {
   readonly #clock: Clock;
   readonly #changes: Changes;
   #sinceLook = 0;
+  /** Hashes of the keys whose `update` is under way. */
+  readonly #updating: number[] = [];
   readonly #views: View<V>[] = [];
   #viewDepth = 0;
 
@@ -118,6 +121,7 @@ export class SharedMap<K, T, V = T> {
     this.#entries = new Entries(
       place,
       publication,
+      this.#keys,
       this.#buckets as Buckets<unknown>,
       this.#tables,
       this.#codec as CodecBase<unknown>,
@@ -134,7 +138,8 @@ export class SharedMap<K, T, V = T> {
         keys: this.#keys as unknown as WordKeys,
         isSigned: schema.value.name === "i32",
       });
-    this.#decoded = this.#isPlain || !schema.value.canFreeze || schema.decoded === 0 ? undefined : new Decoded(schema.decoded ?? MOST_DECODED);
+    this.#decoded =
+      this.#isPlain || !schema.value.canFreeze || schema.decoded === 0 ? undefined : new Decoded(schema.decoded ?? MOST_DECODED, heap.bytes().total);
   }
 
   // Reading --------------------------------------------------------------------------------------------
@@ -155,6 +160,12 @@ export class SharedMap<K, T, V = T> {
 
   #hasExpired(entry: Address): boolean {
     return this.#buckets.expires(entry) <= this.#clock.now();
+  }
+
+  /** Bytes that an entry's value takes. */
+  #bytesAt(entry: Address): number {
+    const { words } = this.#codec;
+    return words === undefined ? this.#domain.arena.heap.usableBytes(this.#valueOf(entry)) : 4 * words;
   }
 
   /** Where an entry's value stands. */
@@ -186,13 +197,23 @@ export class SharedMap<K, T, V = T> {
     if (decoded === undefined && !this.#isPlain) return this.#read(hash);
     const entry = this.#find(hash);
     let value: T | undefined;
-    let isKnown = true;
-    if (entry !== NULL) {
-      value = decoded === undefined ? this.#codec.read(this.#memory, this.#buckets.valueOf(entry)) : decoded.get(hash, this.#buckets.entryVersion(entry));
-      isKnown = value !== undefined;
+    if (entry === NULL) decoded?.forget(hash);
+    else if (decoded === undefined) value = this.#codec.read(this.#memory, this.#buckets.valueOf(entry));
+    else {
+      value = decoded.get(hash, this.#buckets.entryVersion(entry));
+      if (value === undefined) return this.#getAnew(hash);
     }
     this.#reader.exit();
-    return isKnown ? value : this.#state(hash).value;
+    return value;
+  }
+
+  /** What is not decoded yet. Ends the section after it, in whose course the user's code may look up another key. */
+  #getAnew(hash: number): T | undefined {
+    try {
+      return this.#state(hash).value;
+    } finally {
+      this.#reader.exit();
+    }
   }
 
   #read(hash: number): T | undefined {
@@ -284,8 +305,9 @@ export class SharedMap<K, T, V = T> {
     return this.entries();
   }
 
-  forEach(fn: (value: T, key: K, map: this) => void): void {
-    for (const [key, value] of this.entries()) fn(value, key, this);
+  /** @param thisArg what `fn` is called on, as of a Map */
+  forEach(fn: (value: T, key: K, map: this) => void, thisArg?: unknown): void {
+    for (const [key, value] of this.entries()) fn.call(thisArg, value, key, this);
   }
 
   /** Entries of the bucket that a hash is in, from that hash on, and where the next bucket begins. */
@@ -322,7 +344,7 @@ export class SharedMap<K, T, V = T> {
     const value = this.#codec.read(this.#memory, this.#valueOf(entry));
     if (this.#decoded === undefined) return value;
     const frozen = this.#codec.freeze(value);
-    this.#decoded.set(hash, version, frozen);
+    this.#decoded.set(hash, version, frozen, this.#bytesAt(entry));
     return frozen;
   }
 
@@ -376,17 +398,20 @@ export class SharedMap<K, T, V = T> {
 
   /** Give a key a value if it has none. Gives whether it was done. @throws as `set` */
   setIfAbsent(key: K, value: T, options?: SetOptions): boolean {
+    this.#domain.beforeUpdate(`${this.#name}.setIfAbsent()`);
     if (this.has(key)) return false;
     return this.#update("setIfAbsent()", key, this.#codec.prepare(value), 0, options);
   }
 
-  /** Give a key a value if its version (0: none) is still the expected one. Gives whether it was done. @throws as `set` */
+  /** Give a key a value if its version (0: none) is still the expected one. Gives whether it was done. @throws as `set`; QuiesceError (ERR_VERSION) for what is no version */
   compareAndSet(key: K, expectedVersion: number, value: T, options?: SetOptions): boolean {
+    checkVersion("compareAndSet()", expectedVersion);
     return this.#update("compareAndSet()", key, this.#codec.prepare(value), expectedVersion, options);
   }
 
-  /** Take a key's value if its version is still the expected one. Gives whether it was done. */
+  /** Take a key's value if its version is still the expected one. Gives whether it was done. @throws as `compareAndSet` */
   compareAndDelete(key: K, expectedVersion: number): boolean {
+    checkVersion("compareAndDelete()", expectedVersion);
     return expectedVersion !== 0 && this.#update("compareAndDelete()", key, undefined, expectedVersion);
   }
 
@@ -394,13 +419,29 @@ export class SharedMap<K, T, V = T> {
    * Give a key the value that `fn` makes of its value (undefined: it has none; frozen, when it is an object); undefined takes it. When another thread has changed it
    * meanwhile, `fn` is called again.
    * @returns what `fn` gave
-   * @throws as `set`, and what `fn` throws
+   * @throws as `set`, and what `fn` throws; QuiesceError (ERR_IN_UPDATE) when that changes the key itself
    */
   update(key: K, fn: (value: T | undefined) => T | undefined, options?: SetOptions): T | undefined {
+    this.#domain.beforeUpdate(`${this.#name}.update()`);
     for (;;) {
-      const { value, version } = this.#state(this.#keys.parse(key));
-      const next = fn(value);
-      if (next === undefined ? version === 0 || this.compareAndDelete(key, version) : this.compareAndSet(key, version, next, options)) return next;
+      const hash = this.#keys.parse(key);
+      const { value, version } = this.#state(hash);
+      const { next, prepared } = this.#inUpdate(hash, () => {
+        const made = fn(value);
+        return { next: made, prepared: made === undefined ? undefined : this.#codec.prepare(made) };
+      });
+      if (next === undefined && version === 0) return undefined;
+      if (this.#update("update()", key, prepared, version, options)) return next;
+    }
+  }
+
+  /** Run code of the user's that an update of a key begins again with, until no other was faster. */
+  #inUpdate<R>(hash: number, fn: () => R): R {
+    this.#updating.push(hash);
+    try {
+      return fn();
+    } finally {
+      this.#updating.pop();
     }
   }
 
@@ -423,7 +464,7 @@ export class SharedMap<K, T, V = T> {
       prepared.push([this.#keyCodec.copy(key), this.#codec.prepare(value)]);
     }
     this.#domain.beforeUpdate(`${this.#name}.setMany()`);
-    this.#resizeFor(this.size + prepared.length);
+    this.#resizeFor(Math.min(this.size + prepared.length, this.#schema.maxEntries ?? Number.POSITIVE_INFINITY));
     for (const [key, value] of prepared) this.#update("setMany()", key, value, undefined, options);
     inSection(this.#reader, () => this.#tables.help(true)); // who sets many reads more: lookups are fastest in one table
   }
@@ -432,6 +473,7 @@ export class SharedMap<K, T, V = T> {
   clear(): void {
     this.#domain.beforeUpdate(`${this.#name}.clear()`);
     this.#whole.clear();
+    this.#decoded?.clear();
     if (this.#changes.watched) for (let region = 0; region < REGIONS; region++) this.#tell(Math.floor((region * 2 ** 32) / REGIONS));
     this.#domain.afterUpdate();
   }
@@ -442,11 +484,13 @@ export class SharedMap<K, T, V = T> {
     checkTtl(ttl);
     if (ttl !== undefined && this.#schema.ttl === undefined)
       throw new QuiesceError("ERR_SCHEMA", `entries of this map do not expire, and one was to stay for ${ttl} ms: give its schema a ttl.`);
-    const hash = this.#keys.parse(key);
+    if (this.#updating.length > 0 && this.#updating.includes(this.#keys.parse(key)))
+      throw new QuiesceError("ERR_IN_UPDATE", `${this.#name}.${operation} of the key whose update() calls this function, which would never come to an end.`);
     const expires = this.#schema.ttl === undefined ? 0 : this.#clock.after(ttl as number);
-    if (!this.#entries.update(hash, { value, expected, expires, isSweep: false })) return false;
+    if (!this.#entries.update(key, { value, expected, expires, isSweep: false })) return false;
+    const { hash, added } = this.#entries;
+    if (value === undefined) this.#decoded?.forget(hash);
     if (this.#changes.watched) this.#tell(hash);
-    const { added } = this.#entries;
     if (added !== 0 && ++this.#sinceLook >= UPDATES_A_LOOK) this.#lookAtSize(added);
     if (added > 0 && this.#hasLimits) this.#sweep();
     this.#domain.afterUpdate();
@@ -490,7 +534,13 @@ export class SharedMap<K, T, V = T> {
     if (key !== undefined) return this.#watchKey(key, options);
     let watching: Watching<K> | undefined;
     const watch = this.#changes.watch(() => watching?.look(), options);
-    watching = new Watching(this.#memory, this.#place.header, (from, end) => this.#seenFrom(from, end)); // only now, since writers tell only those who watch
+    // Only now, since writers tell only those who watch.
+    try {
+      watching = new Watching(this.#memory, this.#place.header, (from, end) => this.#seenFrom(from, end));
+    } catch (error) {
+      void watch.return?.();
+      throw error;
+    }
     return watch;
   }
 
@@ -505,7 +555,7 @@ export class SharedMap<K, T, V = T> {
       return { value: state };
     };
     const watch = this.#changes.watch(look, options);
-    version = this.getVersion(key);
+    version = this.getVersion(key); // of a copy of a key that was parsed before: it throws nothing
     return watch;
   }
 
@@ -537,7 +587,7 @@ export class SharedMap<K, T, V = T> {
     // Twice round finds one in any case: the first time no entry may be unused.
     const most = isFull ? 2 * inSection(this.#reader, () => this.#tables.current.buckets) : 2;
     try {
-      for (let steps = 0; steps < most; steps++) if (this.#sweepBucket(isFull) && isFull) return;
+      for (let steps = 0; steps < most; steps++) if (this.#sweepBucket(isFull) && isFull && this.size <= maxEntries) return;
     } catch (error) {
       // The entry is in, whatever keeps others from going: the next one that comes sweeps on.
       if (!(error instanceof OutOfMemoryError || error instanceof LockTimeoutError)) throw error;
@@ -561,9 +611,11 @@ export class SharedMap<K, T, V = T> {
     });
     let went = false;
     for (const { key, version } of going) {
-      const hash = this.#keys.parse(key);
-      if (!this.#entries.update(hash, { value: undefined, expected: version, expires: 0, isSweep: true })) continue;
+      if (!this.#entries.update(key, { value: undefined, expected: version, expires: 0, isSweep: true })) continue;
+      const { hash, added } = this.#entries;
+      this.#decoded?.forget(hash);
       if (this.#changes.watched) this.#tell(hash);
+      if (++this.#sinceLook >= UPDATES_A_LOOK) this.#lookAtSize(added);
       went = true;
     }
     return went;
@@ -585,6 +637,12 @@ export class SharedMap<K, T, V = T> {
   get buckets(): number {
     return inSection(this.#reader, () => this.#tables.current.buckets);
   }
+}
+
+/** @throws QuiesceError (ERR_VERSION) */
+function checkVersion(operation: string, version: unknown): void {
+  if (typeof version !== "number" || version >>> 0 !== version)
+    throw new QuiesceError("ERR_VERSION", `${operation} expects a version that getVersion() gave, or 0 for none; got ${show(version)}.`);
 }
 
 function* firsts<A>(pairs: Iterable<readonly [A, unknown]>): Generator<A> {

@@ -40,7 +40,8 @@ export function checkMapSchema<K, T, V>(schema: MapSchema<K, T, V>): void {
 
 /** @throws InvalidSizeError */
 export function checkTtl(ttl: number | undefined): void {
-  if (ttl !== undefined && !(ttl > 0 && ttl <= MOST_TTL)) throw new InvalidSizeError("ttl", ttl, `a number of ms above 0, at most ${MOST_TTL}`);
+  if (ttl !== undefined && !(typeof ttl === "number" && ttl > 0 && ttl <= MOST_TTL))
+    throw new InvalidSizeError("ttl", ttl, `a number of ms above 0, at most ${MOST_TTL}`);
 }
 
 /** Text of a schema, for comparison between threads. */

@@ -45,18 +45,24 @@ export class WholeMap {
     this.#hasValueBlocks = hasValueBlocks;
   }
 
-  /** Entries, as all slots together have counted them. */
+  /** Entries, as all slots together have counted them. While others update, not of one instant: an entry may be counted out before it is counted in. */
   get size(): number {
-    let size = 0;
-    for (let slot = slotsUsed(this.#memory) - 1; slot >= 0; slot--) size += this.#memory.load(countOf(this.#place.header, slot));
-    return size;
+    return Math.max(0, this.#counted);
   }
 
-  /** Give `fn` the blocks of all buckets at one instant; they stay whole until it ends. @throws LockTimeoutError, OutOfMemoryError */
+  /** A slot's count goes below 0, and round, where another's goes up: their sum modulo 2^32 is right. */
+  get #counted(): number {
+    let size = 0;
+    for (let slot = slotsUsed(this.#memory) - 1; slot >= 0; slot--) size += this.#memory.load(countOf(this.#place.header, slot));
+    return size | 0;
+  }
+
+  /** Give `fn` the blocks of all buckets at one instant; they stay whole until it ends, and nobody waits for it. @throws LockTimeoutError, OutOfMemoryError */
   withBlocks<R>(fn: (blocks: readonly Address[]) => R): R {
-    return this.#underLock((table) => {
+    return this.#underLock((table, unlock) => {
       const blocks = [...this.#tables.blocks(table)];
       this.#tables.release(table);
+      unlock();
       return fn(blocks);
     });
   }
@@ -90,10 +96,18 @@ export class WholeMap {
     for (let i = 0; i < count; i++) yield this.#memory.read(this.#buckets.valueOf(this.#buckets.entry(block, i))) as Address;
   }
 
-  /** Run `fn`, in a section, with the lock and every bucket held. What it has not let go of is, unless it has put another table in its place. */
-  #underLock<R>(fn: (table: Table) => R, givesBack = false): R {
+  /**
+   * Run `fn`, in a section, with the lock and every bucket held. What it has not let go of is, unless it has put another table in its place; what it has let go of it may
+   * unlock, and go on in its section.
+   */
+  #underLock<R>(fn: (table: Table, unlock: () => void) => R, givesBack = false): R {
     const { lock } = this.#tables;
     lock.lockRepaired(this.mend);
+    let isLocked = true;
+    const unlock = (): void => {
+      isLocked = false; // first: what is thrown in here leaves a lock that its owner holds, and is not let go of twice
+      lock.unlock();
+    };
     let table: Table;
     try {
       table = this.#hold(givesBack);
@@ -102,18 +116,22 @@ export class WholeMap {
       throw error;
     }
     let isDone = false;
-    let isWhole = false;
     try {
-      const result = inSection(this.#domain.reader, () => fn(table));
+      const result = inSection(this.#domain.reader, () => fn(table, unlock));
       isDone = true;
       return result;
     } finally {
-      try {
-        const isLetGo = inSection(this.#domain.reader, () => this.#letGo(table));
-        isWhole = isDone || isLetGo;
-      } finally {
-        lock.unlock(!isWhole);
-      }
+      if (isLocked) this.#endLock(table, isDone);
+    }
+  }
+
+  #endLock(table: Table, isDone: boolean): void {
+    let isWhole = false;
+    try {
+      const isLetGo = inSection(this.#domain.reader, () => this.#letGo(table));
+      isWhole = isDone || isLetGo;
+    } finally {
+      this.#tables.lock.unlock(!isWhole);
     }
   }
 
@@ -163,7 +181,7 @@ export class WholeMap {
         for (const block of this.#heap.ownedBy(this.#place.tag)) if (!reachable.has(block)) this.#domain.retire(block);
         tables.retireUnreachable(table);
         const own = countOf(this.#place.header, this.#heap.slot.index);
-        this.#memory.store(own, this.#memory.load(own) + size - this.size);
+        this.#memory.store(own, (this.#memory.load(own) + size - this.#counted) | 0);
       });
     } finally {
       inSection(this.#domain.reader, () => tables.release(table));

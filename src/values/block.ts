@@ -24,6 +24,11 @@ export function blockBytes(length: number): number {
   return WORD_BYTES + length;
 }
 
+/** Bytes of the block that stands there. */
+export function bytesOf(memory: Memory, block: Address): number {
+  return blockBytes(memory.read(block));
+}
+
 /** Write bytes into a block. */
 export function writeBlock(memory: Memory, block: Address, bytes: Uint8Array): void {
   memory.write(block, bytes.length);

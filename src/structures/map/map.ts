@@ -18,14 +18,15 @@
  *   E  a writer that dies blocks nobody, and leaves nothing half done (entries.ts).
  */
 
-import { type Address, field, NULL } from "../../memory/address.js";
-import { LockTimeoutError, OutOfMemoryError, QuiesceError } from "../../memory/errors.js";
+import { type Address, field, NULL, PAGE_BYTES } from "../../memory/address.js";
+import { QuiesceError } from "../../memory/errors.js";
 import { Header } from "../../memory/layout.js";
 import type { Memory } from "../../memory/memory.js";
 import { Publication } from "../../memory/publication.js";
 import type { Domain } from "../../rcu/domain.js";
 import type { Reader } from "../../rcu/flavors/flavor.js";
 import { inSection } from "../../rcu/in-section.js";
+import { bytesOf } from "../../values/block.js";
 import { type CodecBase, type View, viewOf } from "../../values/codec.js";
 import { show } from "../../values/errors.js";
 import { Changes, type Found, type WatchOptions } from "../changes.js";
@@ -36,11 +37,12 @@ import { Decoded } from "./decoded.js";
 import { Entries } from "./entries.js";
 import { type Keys, keysOf, WordKeys } from "./keys.js";
 import { checkTtl, type MapSchema } from "./schema.js";
+import { Sweeper } from "./sweep.js";
 import { Tables } from "./tables.js";
 import { countChange, type Seen, Watching } from "./watching.js";
 import { WholeMap } from "./whole-map.js";
 import { wordLookup } from "./word-lookup.js";
-import { EMPTY, LEAST_BITS, MapWord, MOST_BITS, REGIONS } from "./words.js";
+import { LEAST_BITS, MapWord, MOST_BITS, REGIONS } from "./words.js";
 
 /** Entries a bucket has on the average: more let the table grow, fewer let it shrink. As the kernel's rhashtable: most lookups then compare one key, and the processor foresees how they end. */
 const MOST_LOAD = 0.75;
@@ -85,6 +87,8 @@ export class SharedMap<K, T, V = T> {
   /** Of a value that is decoded at each reading: a number, or what cannot be frozen. */
   readonly #decoded: Decoded<T> | undefined;
   readonly #hasLimits: boolean;
+  /** Of a map whose entries expire or are bounded. */
+  readonly #sweeper: Sweeper<K> | undefined;
   readonly #clock: Clock;
   readonly #changes: Changes;
   #sinceLook = 0;
@@ -128,6 +132,13 @@ export class SharedMap<K, T, V = T> {
       hasExpired,
       this.#whole.mend,
     );
+    if (this.#hasLimits)
+      this.#sweeper = new Sweeper(place, this.#buckets, this.#tables, this.#entries, {
+        maxEntries,
+        hasExpired,
+        size: () => this.size,
+        swept: () => this.#afterUpdate(true),
+      });
     this.#isPlain = schema.value.words !== undefined && !("offsets" in schema.value);
     const isWordMap = this.#keys instanceof WordKeys && keysOf(schema.value, 0) instanceof WordKeys;
     if (isWordMap && !this.#hasLimits)
@@ -139,7 +150,9 @@ export class SharedMap<K, T, V = T> {
         isSigned: schema.value.name === "i32",
       });
     this.#decoded =
-      this.#isPlain || !schema.value.canFreeze || schema.decoded === 0 ? undefined : new Decoded(schema.decoded ?? MOST_DECODED, heap.bytes().total);
+      this.#isPlain || !schema.value.canFreeze || schema.decoded === 0
+        ? undefined
+        : new Decoded(schema.decoded ?? MOST_DECODED, PAGE_BYTES * heap.layout.pages);
   }
 
   // Reading --------------------------------------------------------------------------------------------
@@ -165,7 +178,7 @@ export class SharedMap<K, T, V = T> {
   /** Bytes that an entry's value takes. */
   #bytesAt(entry: Address): number {
     const { words } = this.#codec;
-    return words === undefined ? this.#domain.arena.heap.usableBytes(this.#valueOf(entry)) : 4 * words;
+    return words === undefined ? bytesOf(this.#memory, this.#valueOf(entry)) : 4 * words;
   }
 
   /** Where an entry's value stands. */
@@ -488,13 +501,18 @@ export class SharedMap<K, T, V = T> {
       throw new QuiesceError("ERR_IN_UPDATE", `${this.#name}.${operation} of the key whose update() calls this function, which would never come to an end.`);
     const expires = this.#schema.ttl === undefined ? 0 : this.#clock.after(ttl as number);
     if (!this.#entries.update(key, { value, expected, expires, isSweep: false })) return false;
-    const { hash, added } = this.#entries;
-    if (value === undefined) this.#decoded?.forget(hash);
-    if (this.#changes.watched) this.#tell(hash);
-    if (added !== 0 && ++this.#sinceLook >= UPDATES_A_LOOK) this.#lookAtSize(added);
-    if (added > 0 && this.#hasLimits) this.#sweep();
+    this.#afterUpdate(value === undefined);
+    if (this.#entries.added > 0) this.#sweeper?.sweep();
     this.#domain.afterUpdate();
     return true;
+  }
+
+  /** What the entries' update that was just done entails. */
+  #afterUpdate(isRemoval: boolean): void {
+    const { hash, added } = this.#entries;
+    if (isRemoval) this.#decoded?.forget(hash);
+    if (this.#changes.watched) this.#tell(hash);
+    if (added !== 0 && ++this.#sinceLook >= UPDATES_A_LOOK) this.#lookAtSize(added);
   }
 
   #tell(hash: number): void {
@@ -576,55 +594,6 @@ export class SharedMap<K, T, V = T> {
       yield* seen;
       next = after;
     }
-  }
-
-  // Expiry and eviction ----------------------------------------------------------------------------------
-
-  /** After an entry was put in: move the hand on, until as much has gone as came. */
-  #sweep(): void {
-    const { maxEntries } = this.#schema;
-    const isFull = maxEntries !== undefined && this.size > maxEntries;
-    // Twice round finds one in any case: the first time no entry may be unused.
-    const most = isFull ? 2 * inSection(this.#reader, () => this.#tables.current.buckets) : 2;
-    try {
-      for (let steps = 0; steps < most; steps++) if (this.#sweepBucket(isFull) && isFull && this.size <= maxEntries) return;
-    } catch (error) {
-      // The entry is in, whatever keeps others from going: the next one that comes sweeps on.
-      if (!(error instanceof OutOfMemoryError || error instanceof LockTimeoutError)) throw error;
-    }
-  }
-
-  /** Gives whether an entry went. */
-  #sweepBucket(isFull: boolean): boolean {
-    const going = inSection(this.#reader, () => {
-      const buckets = this.#buckets;
-      const block = this.#tables.find(this.#nextHand());
-      let unused = -1;
-      const going: number[] = [];
-      for (let i = 0; i < buckets.count(block); i++) {
-        if (this.#schema.ttl !== undefined && this.#hasExpired(buckets.entry(block, i))) going.push(i);
-        else if (isFull && unused < 0 && !buckets.isUsed(block, i)) unused = i;
-      }
-      if (going.length === 0 && unused >= 0) going.push(unused);
-      if (isFull && going.length === 0 && block > EMPTY) buckets.clearUsed(block);
-      return going.map((i) => ({ key: buckets.key(block, i), version: buckets.entryVersion(buckets.entry(block, i)) }));
-    });
-    let went = false;
-    for (const { key, version } of going) {
-      if (!this.#entries.update(key, { value: undefined, expected: version, expires: 0, isSweep: true })) continue;
-      const { hash, added } = this.#entries;
-      this.#decoded?.forget(hash);
-      if (this.#changes.watched) this.#tell(hash);
-      if (++this.#sinceLook >= UPDATES_A_LOOK) this.#lookAtSize(added);
-      went = true;
-    }
-    return went;
-  }
-
-  /** A hash in the bucket that comes next. */
-  #nextHand(): number {
-    const { shift } = this.#tables.current;
-    return this.#memory.add(field(this.#place.header, MapWord.HAND), 1) << shift;
   }
 
   /** Violated invariants. Complete only while no other thread is attached. Holds up writers meanwhile. @throws LockTimeoutError, OutOfMemoryError */

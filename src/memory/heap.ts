@@ -175,9 +175,9 @@ export class Heap implements ArenaLock, Objects {
     return this.#runLocked(fn);
   }
 
-  /** Whether this thread has the lock because a stack overflow came after it was taken, or before it was let go: then what it protects must be mended. */
+  /** Whether this thread has the arena lock because a stack overflow came after it was taken, or before it was let go: then what it protects must be mended. */
   #isLeftLocked(error: unknown): boolean {
-    return error instanceof DeadlockError && !this.#isRunning;
+    return error instanceof DeadlockError && !this.#isRunning && this.#lock.held; // and not another one, which who waited for it took
   }
 
   /**

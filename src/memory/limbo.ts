@@ -173,7 +173,7 @@ export class Limbo {
     const open = this.#memory.read(word) as Address;
     if (open === NULL) return this.#open(cache);
     if (this.#memory.read(countWord(open)) < SHEAF_CAPACITY) return open;
-    this.#closeFull(segment, word);
+    this.#closeOnce(segment, word);
     return this.#open(cache);
   }
 
@@ -207,8 +207,8 @@ export class Limbo {
     this.#memory.write(open, 0);
   }
 
-  /** Close a sheaf that was full already: a stack overflow came before that, or in the midst of it, so that it may be in the segment. */
-  #closeFull(segment: number, open: Address): void {
+  /** Close a sheaf that may be in the segment already: a stack overflow came in the midst of that. */
+  #closeOnce(segment: number, open: Address): void {
     const sheaf = this.#memory.read(open) as Address;
     const closed = [...this.#objects.sheaves.list(this.#word(segment, SegmentWord.SHEAVES))];
     if (closed.includes(sheaf)) this.#memory.write(open, 0);
@@ -251,9 +251,7 @@ export class Limbo {
       const open = this.#openSheaf(cache);
       const sheaf = this.#memory.read(open) as Address;
       if (sheaf === NULL) continue;
-      const count = this.#memory.read(countWord(sheaf));
-      if (count >= SHEAF_CAPACITY) this.#closeFull(segment, open);
-      else if (count > 0) this.#close(segment, open);
+      if (this.#memory.read(countWord(sheaf)) > 0) this.#closeOnce(segment, open);
     }
   }
 

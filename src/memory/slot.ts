@@ -214,7 +214,6 @@ export class Slot {
   /** Note that this thread is about to take a lock, so that a reaper finds it. */
   noteLock(lock: Address): void {
     this.mustBeAttached();
-    if (this.#locks.includes(lock)) return; // a stack overflow kept it from being forgotten
     if (this.#locks.length === MOST_HELD) throw new QuiesceError("ERR_TOO_MANY_LOCKS", `a thread may hold at most ${MOST_HELD} locks at once.`);
     this.memory.write(field(this.#held, this.#locks.length), lock);
     this.#locks.push(lock);
@@ -224,6 +223,7 @@ export class Slot {
   forgetLock(lock: Address): void {
     const locks = this.#locks;
     const hole = locks.lastIndexOf(lock);
+    if (hole < 0) return;
     const last = locks.pop() as Address;
     if (hole < locks.length) {
       // Locks are let go in any order; the last note fills the hole.

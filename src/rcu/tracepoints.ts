@@ -2,6 +2,8 @@
  * Tracepoints, as the kernel's (include/trace/events/rcu.h), on the host's diagnostics_channel: nearly free when nobody listens, absent
  * where the host has none (browsers).
  *
+ * Who subscribes is called in the midst of whatever this thread does in the library: he notes what he is told, and uses nothing shared before that has returned (queueMicrotask).
+ *
  * Law table: this file owns no word.
  */
 

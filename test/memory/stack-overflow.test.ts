@@ -40,6 +40,34 @@ for (const moment of ["before", "after"] as const) {
   });
 }
 
+test("retiring: after a sheaf that is not full was put into its segment, while grace periods go on", async () => {
+  const shared = Shared.create({ bytes: 2 ** 23 });
+  const map = shared.map("m", { key: u32, value: u32 });
+  for (let i = 0; i < 200; i++) map.set(i, i);
+  await shared.domain.barrier();
+  const { sheaves } = shared.domain.arena.heap;
+  const { push } = sheaves;
+  let overflows = 0;
+  sheaves.push = (list, sheaf) => {
+    push.call(sheaves, list, sheaf);
+    if (overflows > 0 || sheaves.count(sheaf) === 0 || sheaves.count(sheaf) === SHEAF_CAPACITY) return;
+    overflows++;
+    overflow();
+  };
+  for (let i = 0; overflows === 0; i++) {
+    map.set(i % 200, 7);
+    try {
+      if (i % 5 === 4) shared.domain.flushSync(100);
+    } catch (error) {
+      assert.ok(error instanceof RangeError);
+    }
+  }
+  for (let i = 0; i < 5000; i++) map.set(i % 200, i);
+  await shared.domain.barrier();
+  assert.deepEqual([[...map].length, map.size, map.check(), shared.check()], [200, 200, [], []]);
+  shared.close();
+});
+
 test("letting the arena lock go: this thread finds that it has it still, and mends what it protects", () => {
   const shared = Shared.create({ bytes: 2 ** 23 });
   const { memory, heap } = shared.domain.arena;

@@ -72,6 +72,24 @@ function lcsLength(a: readonly unknown[], b: readonly unknown[]): number {
   return row.at(-1) as number;
 }
 
+test("what a merge of a kind gives is the caller's own, whoever changed nothing", () => {
+  const [base, mine, theirs] = [Object.freeze(["a"]), Object.freeze(["a", "b"]), Object.freeze(["c", "a"])];
+  for (const [b, m, t] of [
+    [base, mine, base],
+    [base, base, theirs],
+    [base, mine, mine],
+  ] as const)
+    mergeLists(b, m, t).push("z");
+  const set = new Set([1]);
+  assert.notEqual(mergeSets(set, set, set), set);
+  const map = new Map([[1, 1]]);
+  assert.notEqual(mergeMaps(map, map, map), map);
+  const object = { a: 1 };
+  const merged = mergeObjects(object, object, object);
+  assert.deepEqual(merged, object);
+  assert.notEqual(merged, object);
+});
+
 test("a merge of a kind, given another kind, never makes up a value", () => {
   assert.deepEqual(mergeObjects([1, 2], [1, 2, 3], [9, 2]), [9, 2, 3], "lists are merged as lists, whoever is asked");
   for (const merge of [mergeLists, mergeSets, mergeMaps, mergeObjects] as ((base: unknown, mine: unknown, theirs: unknown) => unknown)[]) {

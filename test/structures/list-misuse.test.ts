@@ -200,6 +200,26 @@ test("a lookup in a chain that was never made one is refused, and does not go on
   domain.detach();
 });
 
+test("a lookup that stands on an object which is made anew with words of zeros begins again", () => {
+  const { domain, ground, lock, list } = filled(nullsKind);
+  const { memory } = domain.arena;
+  const [first, second] = [ground.items[0], ground.items[1]] as [Address, Address];
+  let stood = false;
+  const found = domain.read(() =>
+    list.lookup(headOf(ground, 0), 0, MEMBER, (entry) => {
+      if (entry === first && !stood) {
+        stood = true;
+        list.delRcu(linkOf(ground, 0));
+        memory.store(linkOf(ground, 0), 0);
+      }
+      return entry === second;
+    }),
+  );
+  assert.deepEqual([stood, found], [true, second]);
+  lock.unlock();
+  domain.detach();
+});
+
 test("a splice is refused into itself, in a section, and under a spin lock; and undone when its wait fails", async () => {
   const { domain, ground, lock, list, contents } = filled(listKind);
   const [from, to] = [headOf(ground, 0), headOf(ground, 1)];

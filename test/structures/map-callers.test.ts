@@ -165,6 +165,8 @@ test("decoded values are let go with their entries, and when they take too many 
   assert.deepEqual([decoded.get(0, 1), decoded.get(40, 1)], ["v0", "fits, since one has gone"]);
   decoded.set(44, 1, "one too many", 900);
   assert.deepEqual([decoded.get(0, 1), decoded.get(40, 1), decoded.get(44, 1)], [undefined, undefined, "one too many"]);
+  decoded.set(44, 2, "newer", 9000);
+  assert.deepEqual([decoded.get(44, 1), decoded.get(44, 2)], [undefined, "newer"]);
   for (let i = 0; i < 600; i++) decoded.set(i * 4, 2, "", 1);
   decoded.clear();
   for (let i = 0; i < 600; i++) assert.equal(decoded.get(i * 4, 2), undefined);
@@ -179,31 +181,34 @@ test("decoded values are let go with their entries, and when they take too many 
   assert.ok(held.deref() === undefined || typeof gc === "undefined");
 });
 
-test("an error after the compareExchange, that the caller catches: the next update of the same turn counts both", () => {
-  const shared = Shared.create({ bytes: 2 ** 22 });
-  const map = shared.map("m", words);
-  for (let i = 0; i < 4; i++) map.set(i, i);
-  const { heap, memory } = shared.domain.arena;
-  const { compareExchange } = memory;
-  const { linkOf } = heap;
-  let armed = false;
-  memory.compareExchange = (address, expected, value) => {
-    const found = compareExchange.call(memory, address, expected, value);
-    if (found === expected && (new Error().stack ?? "").includes("Publication.publish")) armed = true;
-    return found;
-  };
-  heap.linkOf = (object) => {
-    if (!armed) return linkOf.call(heap, object);
-    armed = false;
-    memory.compareExchange = compareExchange;
-    heap.linkOf = linkOf;
-    throw new RangeError("Maximum call stack size exceeded");
-  };
-  assert.throws(() => map.set(100, 1), RangeError);
-  map.set(101, 1);
-  assert.deepEqual([map.size, [...map].length, map.check()], [6, 6, []]);
-  shared.close();
-});
+for (const next of ["set", "clear"])
+  test(`an error after the compareExchange, that the caller catches: the next ${next}() of the same turn counts right`, () => {
+    const shared = Shared.create({ bytes: 2 ** 22 });
+    const map = shared.map("m", words);
+    for (let i = 0; i < 4; i++) map.set(i, i);
+    const { heap, memory } = shared.domain.arena;
+    const { compareExchange } = memory;
+    const { linkOf } = heap;
+    let armed = false;
+    memory.compareExchange = (address, expected, value) => {
+      const found = compareExchange.call(memory, address, expected, value);
+      if (found === expected && (new Error().stack ?? "").includes("Publication.publish")) armed = true;
+      return found;
+    };
+    heap.linkOf = (object) => {
+      if (!armed) return linkOf.call(heap, object);
+      armed = false;
+      memory.compareExchange = compareExchange;
+      heap.linkOf = linkOf;
+      throw new RangeError("Maximum call stack size exceeded");
+    };
+    assert.throws(() => map.set(100, 1), RangeError);
+    if (next === "clear") map.clear();
+    map.set(101, 1);
+    const left = next === "clear" ? 1 : 6;
+    assert.deepEqual([map.size, [...map].length, map.check()], [left, left, []]);
+    shared.close();
+  });
 
 test("what is no version is refused, and changes nothing", () => {
   const shared = Shared.create({ bytes: 2 ** 22 });
@@ -251,6 +256,33 @@ test("a table shrinks when its entries expire, not only when they are deleted", 
         if (i % 100 === 0) later += 1000;
       }
       assert.ok(map.buckets <= most / 4, `${map.buckets} buckets for ${map.size} entries; there were ${most}`);
+      assert.deepEqual(map.check(), []);
+    },
+  );
+  shared.close();
+});
+
+test("a table that setMany() makes does not shrink while more expire than come", () => {
+  const shared = Shared.create({ bytes: 2 ** 25 });
+  let later = 0;
+  withClock(
+    () => later,
+    () => {
+      const map = shared.map("m", { ...words, ttl: 1000 });
+      for (let i = 0; i < 5000; i++) map.set(i, i);
+      later = 5000;
+      const { resize } = Tables.prototype;
+      let resized = 0;
+      Tables.prototype.resize = function (bits) {
+        resized++;
+        return resize.call(this, bits);
+      };
+      try {
+        map.setMany(Array.from({ length: 50_000 }, (_, i) => [10_000 + i, i]));
+      } finally {
+        Tables.prototype.resize = resize;
+      }
+      assert.equal(resized, 1);
       assert.deepEqual(map.check(), []);
     },
   );

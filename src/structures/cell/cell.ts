@@ -19,7 +19,7 @@
  *      (modulo 2^32), so a value is told by its version.
  *   B  a commit publishes only in the place of the version that it was made of: of what others had published before none is lost but by a merge that saw it.
  *   C  a commit, set or update that throws has changed nothing, but the statistics.
- *   D  a copy holds nothing shared: it may be kept for ever, never committed, changed at will.
+ *   D  a copy holds nothing shared: it may be kept for ever, never committed, changed at will. Committed it can be for 2^31 versions.
  *   E  get gives the same frozen value for as long as there is no newer one: it costs a load and two compares. An address is used again after a grace period, so
  *      the same address says "the same block" only within an epoch of the reader (flavor.ts); with a new epoch, VERSION is compared.
  *   F  a writer that dies leaves the value as before its call or as after it, and once it is reaped nothing else.
@@ -49,7 +49,7 @@ if ((HeaderWord.STATS + STATS_WORDS) * 4 > HEADER_BYTES) throw new Error("the he
 /** Words of a block. */
 const BlockWord = { VERSION: 0, VALUE: 1 } as const;
 
-/** Versions between a copy and the newest: more say that it is none of this cell. */
+/** Versions between a copy and the newest: beyond that older and newer cannot be told apart. */
 const MOST_DISTANCE = 2 ** 31;
 
 /** A private copy of a cell's value, and what it was made of. */
@@ -277,7 +277,7 @@ export class Cell<T, None = undefined> {
       if (distance > MOST_DISTANCE)
         throw new QuiesceError(
           "ERR_COPY",
-          `commit() was given a copy of version ${before}; ${this.#name} is at ${version}: it is of another cell, or its version was changed.`,
+          `commit() was given a copy of version ${before}; ${this.#name} is at ${version}: it is of another cell, its version was changed, or it is 2^31 versions old.`,
         );
       const conflict = (why: string | MergeConflict): ConflictError => {
         this.#counters.conflict(distance);

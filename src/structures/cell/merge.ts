@@ -43,12 +43,12 @@ export function mergeAny<T>(base: T, mine: T, theirs: T): T {
  * @throws MergeConflict where both put different elements in the place of the same ones
  */
 export function mergeLists<E>(base: readonly E[], mine: readonly E[], theirs: readonly E[]): E[] {
-  return mergeAt(base, mine, theirs, ROOT) as E[];
+  return ofItsOwn(mergeAt(base, mine, theirs, ROOT), mine, theirs) as E[];
 }
 
 /** Merge sets: what either added, without what either removed. Never a conflict. */
 export function mergeSets<E>(base: ReadonlySet<E>, mine: ReadonlySet<E>, theirs: ReadonlySet<E>): Set<E> {
-  return mergeAt(base, mine, theirs, ROOT) as Set<E>;
+  return ofItsOwn(mergeAt(base, mine, theirs, ROOT), mine, theirs) as Set<E>;
 }
 
 function setsOf<E>(base: ReadonlySet<E>, mine: ReadonlySet<E>, theirs: ReadonlySet<E>): Set<E> {
@@ -65,7 +65,7 @@ function setsOf<E>(base: ReadonlySet<E>, mine: ReadonlySet<E>, theirs: ReadonlyS
  * @throws MergeConflict where both changed a key's value, and it is no list, set, map or plain object, or one removed the key
  */
 export function mergeMaps<K, V>(base: ReadonlyMap<K, V>, mine: ReadonlyMap<K, V>, theirs: ReadonlyMap<K, V>): Map<K, V> {
-  return mergeAt(base, mine, theirs, ROOT) as Map<K, V>;
+  return ofItsOwn(mergeAt(base, mine, theirs, ROOT), mine, theirs) as Map<K, V>;
 }
 
 /**
@@ -73,7 +73,24 @@ export function mergeMaps<K, V>(base: ReadonlyMap<K, V>, mine: ReadonlyMap<K, V>
  * @throws MergeConflict where both changed a field, and it is no list, set, map or plain object, or one removed it
  */
 export function mergeObjects<T extends object>(base: T, mine: T, theirs: T): T {
-  return mergeAt(base, mine, theirs, ROOT) as T;
+  return ofItsOwn(mergeAt(base, mine, theirs, ROOT), mine, theirs) as T;
+}
+
+/** The merged value, or a copy where it is what was given: that is frozen, or whoever gave it changes it. */
+function ofItsOwn(merged: unknown, mine: unknown, theirs: unknown): unknown {
+  if (merged !== mine && merged !== theirs) return merged;
+  switch (kindOf(merged)) {
+    case "list":
+      return [...(merged as unknown[])];
+    case "set":
+      return new Set(merged as Set<unknown>);
+    case "map":
+      return new Map(merged as Map<unknown, unknown>);
+    case "object":
+      return { ...(merged as object) };
+    default:
+      return merged;
+  }
 }
 
 /** Of each kind that has parts. */

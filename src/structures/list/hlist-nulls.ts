@@ -73,7 +73,7 @@ export class RcuHlistNulls extends HashChain {
    * @param nulls the chain's number
    * @param matches looks at the entry's key; true only if it still is that entry's after all that was read of it
    * @returns the entry, or NULL
-   * @throws ListError (ERR_NOT_LINKED): the head, or another that it was carried to, was never made one by `initHead`
+   * @throws ListError (ERR_NOT_LINKED): the head was never made one by `initHead`
    */
   lookup(head: Address, nulls: number, member: number, matches: (entry: Address) => boolean): Address {
     for (;;) {
@@ -84,7 +84,7 @@ export class RcuHlistNulls extends HashChain {
         return false;
       });
       if (end === undefined || end === nulls) return found;
-      if (end < 0)
+      if (end < 0 && this.memory.load(head) === NULL)
         throw new ListError("ERR_NOT_LINKED", `lookup() in the chain ${nulls} came to an end without a number: initHead() makes a head of zeros one.`);
     }
   }

@@ -51,10 +51,9 @@ export class Decoded<T> {
     const first = hash & this.#mask & -WAYS;
     let at = first + (this.#turn++ & (WAYS - 1));
     for (let place = first; place < first + WAYS; place++) {
-      const isFree = this.#names[2 * place + 1] === 0;
-      // A newer state takes the place of an older one of the same entry.
-      if (isFree || this.#names[2 * place] === hash) {
-        at = place;
+      if (this.#names[2 * place + 1] === 0) at = place;
+      else if (this.#names[2 * place] === hash) {
+        at = place; // a newer state takes the place of an older one of the same entry
         break;
       }
     }

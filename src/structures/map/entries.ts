@@ -90,6 +90,7 @@ export class Entries<K> {
    * @throws KeyError, OutOfMemoryError, LockTimeoutError; nothing has changed then
    */
   update(key: K, update: Update): boolean {
+    this.#publication.finishLast(); // else whose is the block would not be told after an error
     const block = this.#valueBlock(update);
     const { stock } = this.#tables;
     stock.givesBack = update.value === undefined;
@@ -127,10 +128,10 @@ export class Entries<K> {
   }
 
   #try(key: K, update: Update, block: Address): Outcome {
-    // Each time anew: what came before may have run code of the user's (a tracepoint's, an onStall's) that looked up another.
-    const hash = this.#keys.parse(key);
-    this.hash = hash;
     return inSection(this.#domain.reader, () => {
+      // Each time anew, in the section: what came before may have run code of the user's (a tracepoint's, an onStall's) that looked up another.
+      const hash = this.#keys.parse(key);
+      this.hash = hash;
       // What goes gives back more than it takes; moving on does not.
       const attempt = (): Outcome => this.#attempt(hash, update, block);
       const outcome = update.value === undefined ? this.#heap.withReserve(attempt) : attempt();

@@ -92,6 +92,7 @@ export class SharedMap<K, T, V = T> {
   readonly #clock: Clock;
   readonly #changes: Changes;
   #sinceLook = 0;
+  #isSettingMany = false;
   /** Hashes of the keys whose `update` is under way. */
   readonly #updating: number[] = [];
   readonly #views: View<V>[] = [];
@@ -137,7 +138,7 @@ export class SharedMap<K, T, V = T> {
         maxEntries,
         hasExpired,
         size: () => this.size,
-        swept: () => this.#afterUpdate(true),
+        swept: () => this.#tellOf(true),
       });
     this.#isPlain = schema.value.words !== undefined && !("offsets" in schema.value);
     const isWordMap = this.#keys instanceof WordKeys && keysOf(schema.value, 0) instanceof WordKeys;
@@ -210,9 +211,8 @@ export class SharedMap<K, T, V = T> {
     if (decoded === undefined && !this.#isPlain) return this.#read(hash);
     const entry = this.#find(hash);
     let value: T | undefined;
-    if (entry === NULL) decoded?.forget(hash);
-    else if (decoded === undefined) value = this.#codec.read(this.#memory, this.#buckets.valueOf(entry));
-    else {
+    if (entry !== NULL && decoded === undefined) value = this.#codec.read(this.#memory, this.#buckets.valueOf(entry));
+    else if (entry !== NULL && decoded !== undefined) {
       value = decoded.get(hash, this.#buckets.entryVersion(entry));
       if (value === undefined) return this.#getAnew(hash);
     }
@@ -437,25 +437,33 @@ export class SharedMap<K, T, V = T> {
   update(key: K, fn: (value: T | undefined) => T | undefined, options?: SetOptions): T | undefined {
     this.#domain.beforeUpdate(`${this.#name}.update()`);
     for (;;) {
-      const hash = this.#keys.parse(key);
-      const { value, version } = this.#state(hash);
+      const { hash, value, version } = this.#stateOf(key);
       const { next, prepared } = this.#inUpdate(hash, () => {
         const made = fn(value);
         return { next: made, prepared: made === undefined ? undefined : this.#codec.prepare(made) };
       });
       if (next === undefined && version === 0) return undefined;
-      if (this.#update("update()", key, prepared, version, options)) return next;
+      if (this.#update("update()", key, prepared, version, next === undefined ? undefined : options)) return next;
     }
   }
 
   /** Run code of the user's that an update of a key begins again with, until no other was faster. */
   #inUpdate<R>(hash: number, fn: () => R): R {
+    const depth = this.#updating.length;
     this.#updating.push(hash);
     try {
       return fn();
     } finally {
-      this.#updating.pop();
+      this.#updating.length = depth; // no call, which could fail when the stack has overflowed
     }
+  }
+
+  /** Of a key, and its hash. */
+  #stateOf(key: K): EntryState<T> & { readonly hash: number } {
+    return inSection(this.#reader, () => {
+      const hash = this.#keys.parse(key);
+      return { hash, ...this.#state(hash) };
+    });
   }
 
   /** Of the parsed key. */
@@ -478,7 +486,12 @@ export class SharedMap<K, T, V = T> {
     }
     this.#domain.beforeUpdate(`${this.#name}.setMany()`);
     this.#resizeFor(Math.min(this.size + prepared.length, this.#schema.maxEntries ?? Number.POSITIVE_INFINITY));
-    for (const [key, value] of prepared) this.#update("setMany()", key, value, undefined, options);
+    this.#isSettingMany = true; // also where more expire than come
+    try {
+      for (const [key, value] of prepared) this.#update("setMany()", key, value, undefined, options);
+    } finally {
+      this.#isSettingMany = false;
+    }
     inSection(this.#reader, () => this.#tables.help(true)); // who sets many reads more: lookups are fastest in one table
   }
 
@@ -501,18 +514,19 @@ export class SharedMap<K, T, V = T> {
       throw new QuiesceError("ERR_IN_UPDATE", `${this.#name}.${operation} of the key whose update() calls this function, which would never come to an end.`);
     const expires = this.#schema.ttl === undefined ? 0 : this.#clock.after(ttl as number);
     if (!this.#entries.update(key, { value, expected, expires, isSweep: false })) return false;
-    this.#afterUpdate(value === undefined);
-    if (this.#entries.added > 0) this.#sweeper?.sweep();
+    const { added } = this.#entries;
+    this.#tellOf(value === undefined);
+    const more = added > 0 ? added - (this.#sweeper?.sweep() ?? 0) : added;
+    if (more !== 0 && ++this.#sinceLook >= UPDATES_A_LOOK) this.#lookAtSize(more);
     this.#domain.afterUpdate();
     return true;
   }
 
   /** What the entries' update that was just done entails. */
-  #afterUpdate(isRemoval: boolean): void {
-    const { hash, added } = this.#entries;
+  #tellOf(isRemoval: boolean): void {
+    const { hash } = this.#entries;
     if (isRemoval) this.#decoded?.forget(hash);
     if (this.#changes.watched) this.#tell(hash);
-    if (added !== 0 && ++this.#sinceLook >= UPDATES_A_LOOK) this.#lookAtSize(added);
   }
 
   #tell(hash: number): void {
@@ -521,13 +535,13 @@ export class SharedMap<K, T, V = T> {
   }
 
   // Each in its own direction: a table that was made for many entries to come must not shrink while they come.
-  #lookAtSize(added: number): void {
+  #lookAtSize(more: number): void {
     this.#sinceLook = 0;
     const { size } = this;
     inSection(this.#reader, () => {
       const { bits, buckets } = this.#tables.current;
-      if (added > 0 && size > buckets * MOST_LOAD) this.#tables.resize(bits + 1);
-      if (added < 0 && size < buckets * LEAST_LOAD) this.#tables.resize(bits - 1);
+      if (more > 0 && size > buckets * MOST_LOAD) this.#tables.resize(bits + 1);
+      if (more < 0 && !this.#isSettingMany && size < buckets * LEAST_LOAD) this.#tables.resize(bits - 1);
     });
   }
 
@@ -567,10 +581,10 @@ export class SharedMap<K, T, V = T> {
     const key = this.#keyCodec.copy(given);
     let version = 0;
     const look = (): Found<EntryState<T>> | undefined => {
-      const state = this.#state(this.#keys.parse(key));
-      if (state.version === version) return undefined;
-      version = state.version;
-      return { value: state };
+      const { value, version: found } = this.#stateOf(key);
+      if (found === version) return undefined;
+      version = found;
+      return { value: { value, version } };
     };
     const watch = this.#changes.watch(look, options);
     version = this.getVersion(key); // of a copy of a key that was parsed before: it throws nothing

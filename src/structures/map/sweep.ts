@@ -34,6 +34,7 @@ export class Sweeper<K> {
   readonly #tables: Tables;
   readonly #entries: Entries<K>;
   readonly #options: SweeperOptions;
+  #gone = 0;
 
   constructor({ domain, header }: Place, buckets: Buckets<K>, tables: Tables, entries: Entries<K>, options: SweeperOptions) {
     this.#memory = domain.arena.memory;
@@ -45,18 +46,23 @@ export class Sweeper<K> {
     this.#options = options;
   }
 
-  /** After an entry was put in: move the hand on, until as much has gone as came. */
-  sweep(): void {
+  /**
+   * After an entry was put in: move the hand on, until as much has gone as came.
+   * @returns entries that went
+   */
+  sweep(): number {
     const { maxEntries = Number.POSITIVE_INFINITY, size } = this.#options;
     const isFull = size() > maxEntries;
     // Twice round finds one in any case: the first time no entry may be unused.
     const most = isFull ? 2 * inSection(this.#reader, () => this.#tables.current.buckets) : 2;
+    this.#gone = 0;
     try {
-      for (let steps = 0; steps < most; steps++) if (this.#sweepBucket(isFull) && isFull && size() <= maxEntries) return;
+      for (let steps = 0; steps < most; steps++) if (this.#sweepBucket(isFull) && isFull && size() <= maxEntries) break;
     } catch (error) {
       // The entry is in, whatever keeps others from going: the next one that comes sweeps on.
       if (!(error instanceof OutOfMemoryError || error instanceof LockTimeoutError)) throw error;
     }
+    return this.#gone;
   }
 
   /** Gives whether an entry went. */
@@ -77,6 +83,7 @@ export class Sweeper<K> {
     let went = false;
     for (const { key, version } of going) {
       if (!this.#entries.update(key, { value: undefined, expected: version, expires: 0, isSweep: true })) continue;
+      this.#gone++;
       this.#options.swept();
       went = true;
     }

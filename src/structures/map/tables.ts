@@ -535,6 +535,7 @@ export class Tables {
     const next = this.#domain.allocate(bytes, () => this.#create(LEAST_BITS, EMPTY, base | 0));
     for (const block of gone) this.#publication.settle(block);
     const counter = countOf(this.#place.header, this.#heap.slot.index);
+    this.#publication.finishLast();
     const count = this.#memory.load(counter) - entries;
     // Commits: in a bucket that is HELD, readers and writers look for this. Published, so that a reaper who finds it done sets the count.
     const change = { word: table.next, from: NULL, to: next, block: NULL, value: NULL, oldBlock: NULL, oldValue: NULL, counter, count };

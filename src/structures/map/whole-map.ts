@@ -103,11 +103,6 @@ export class WholeMap {
   #underLock<R>(fn: (table: Table, unlock: () => void) => R, givesBack = false): R {
     const { lock } = this.#tables;
     lock.lockRepaired(this.mend);
-    let isLocked = true;
-    const unlock = (): void => {
-      isLocked = false; // first: what is thrown in here leaves a lock that its owner holds, and is not let go of twice
-      lock.unlock();
-    };
     let table: Table;
     try {
       table = this.#hold(givesBack);
@@ -117,11 +112,11 @@ export class WholeMap {
     }
     let isDone = false;
     try {
-      const result = inSection(this.#domain.reader, () => fn(table, unlock));
+      const result = inSection(this.#domain.reader, () => fn(table, () => lock.unlock()));
       isDone = true;
       return result;
     } finally {
-      if (isLocked) this.#endLock(table, isDone);
+      if (lock.held) this.#endLock(table, isDone);
     }
   }
 
@@ -227,7 +222,7 @@ export class WholeMap {
       }
       for (const value of this.#valueBlocks(block)) see(value, "value block");
     }
-    if (size !== this.size) say(`${size} entries, its size says ${this.size}`);
+    if (size !== this.#counted) say(`${size} entries, its size says ${this.#counted}`);
     const owned = this.#heap.ownedBy(this.#place.tag).length;
     if (owned !== reachable.size) say(`${owned} blocks are live, ${reachable.size} are reachable`);
     const parts = [...table.parts()].length;

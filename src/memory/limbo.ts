@@ -74,6 +74,9 @@ export class Limbo {
   readonly #slot: Address;
   readonly #domain: number;
   readonly #objects: Objects;
+  /** The word of the open sheaf that is being closed, and the segment that it goes into; NULL for none. */
+  #closing: Address = NULL;
+  #closingInto = 0;
 
   constructor(memory: Memory, layout: Layout, slot: number, domain: number, objects: Objects) {
     this.#memory = memory;
@@ -169,11 +172,12 @@ export class Limbo {
   }
 
   #sheafFor(segment: number, cache: Cache): Address {
+    if (this.#closing !== NULL) this.#endClosing();
     const word = this.#openSheaf(cache.index);
     const open = this.#memory.read(word) as Address;
     if (open === NULL) return this.#open(cache);
     if (this.#memory.read(countWord(open)) < SHEAF_CAPACITY) return open;
-    this.#closeOnce(segment, word);
+    this.#close(segment, word); // a stack overflow kept it from that
     return this.#open(cache);
   }
 
@@ -203,16 +207,21 @@ export class Limbo {
   }
 
   #close(segment: number, open: Address): void {
+    this.#closingInto = segment;
+    this.#closing = open;
     this.#objects.sheaves.push(this.#word(segment, SegmentWord.SHEAVES), this.#memory.read(open) as Address);
     this.#memory.write(open, 0);
+    this.#closing = NULL;
   }
 
-  /** Close a sheaf that may be in the segment already: a stack overflow came in the midst of that. */
-  #closeOnce(segment: number, open: Address): void {
-    const sheaf = this.#memory.read(open) as Address;
+  /** A stack overflow came in the midst of closing a sheaf, which may be in its segment. Before any other is closed, or this one filled. */
+  #endClosing(): void {
+    const [open, segment] = [this.#closing, this.#closingInto];
     const closed = [...this.#objects.sheaves.list(this.#word(segment, SegmentWord.SHEAVES))];
-    if (closed.includes(sheaf)) this.#memory.write(open, 0);
-    else this.#close(segment, open);
+    if (closed.includes(this.#memory.read(open) as Address)) {
+      this.#memory.write(open, 0);
+      this.#closing = NULL;
+    } else this.#close(segment, open);
   }
 
   /** Put an object into a segment's list, without a sheaf. @throws DoubleFreeError (code ERR_DOUBLE_RETIRE) when it is not live */
@@ -247,11 +256,12 @@ export class Limbo {
 
   /** Close the open sheaves into the segment that has collected them: before its grace period begins. */
   seal(segment: number): void {
+    if (this.#closing !== NULL) this.#endClosing();
     for (let cache = 0; cache < this.#layout.caches; cache++) {
       const open = this.#openSheaf(cache);
       const sheaf = this.#memory.read(open) as Address;
       if (sheaf === NULL) continue;
-      if (this.#memory.read(countWord(sheaf)) > 0) this.#closeOnce(segment, open);
+      if (this.#memory.read(countWord(sheaf)) > 0) this.#close(segment, open);
     }
   }
 

@@ -48,19 +48,22 @@ test("retiring: after a sheaf that is not full was put into its segment, while g
   const { sheaves } = shared.domain.arena.heap;
   const { push } = sheaves;
   let overflows = 0;
+  let isDeep = false;
   sheaves.push = (list, sheaf) => {
     push.call(sheaves, list, sheaf);
-    if (overflows > 0 || sheaves.count(sheaf) === 0 || sheaves.count(sheaf) === SHEAF_CAPACITY) return;
+    if (!isDeep || overflows > 0 || sheaves.count(sheaf) === 0 || sheaves.count(sheaf) === SHEAF_CAPACITY) return;
     overflows++;
     overflow();
   };
   for (let i = 0; overflows === 0; i++) {
     map.set(i % 200, 7);
+    isDeep = i % 5 === 4;
     try {
-      if (i % 5 === 4) shared.domain.flushSync(100);
+      if (isDeep) shared.domain.flushSync(100);
     } catch (error) {
       assert.ok(error instanceof RangeError);
     }
+    isDeep = false;
   }
   for (let i = 0; i < 5000; i++) map.set(i % 200, i);
   await shared.domain.barrier();

@@ -106,8 +106,11 @@ export class SlobRegions {
   mayHaveStarted(address: Address): boolean {
     if (this.isStart(address)) return true;
     const region = this.#regionOf(address);
-    const first = field(region, firstBlock(this.#orderOf(address)) + BEFORE);
-    if (address % 2 !== 0 || address < first || this.isStart(field(address, BEFORE))) return false;
+    const order = this.#orderOf(address);
+    const first = field(region, firstBlock(order) + BEFORE);
+    if (address % 2 !== 0 || address < first) return false;
+    const after = field(address, BEFORE); // beyond the region no object starts, and what lies there is another's
+    if (after < field(region, PAGE_WORDS << order) && this.isStart(after)) return false;
     let before = (address - 2) as Address;
     while (before >= first && !this.isStart(before)) before = (before - 2) as Address;
     return before < first || address >= before - BEFORE + sizeIn(this.#head(before));

@@ -5,6 +5,8 @@
  *   NEXT | by item: its state
  */
 
+import type { ErrorKind } from "./tally.js";
+
 /** What is known of an item; bits. */
 export const ItemState = {
   /** It may be in. */
@@ -44,6 +46,20 @@ export class Items {
   /** Note what is known now; gives what was known before. */
   say(item: number, state: number): number {
     return Atomics.or(this.#words, this.#at + item, state);
+  }
+
+  /** Whether an item is in for certain. */
+  isIn(item: number): boolean {
+    return (this.state(item) & (ItemState.IN | ItemState.TAKING | ItemState.OUT)) === ItemState.IN;
+  }
+
+  /** When all have gone: what is there was not taken out, and what was put in, and nobody tried to take, is there. */
+  judge(isThere: (item: number) => boolean, fail: (kind: ErrorKind, what: string) => void): void {
+    for (let item = 1; item <= this.count; item++) {
+      if (isThere(item)) {
+        if ((this.state(item) & ItemState.OUT) !== 0) fail("twice", `item ${item} is in a list, and was taken out`);
+      } else if (this.isIn(item)) fail("missing", `item ${item} was put in, and is not there`);
+    }
   }
 
   state(item: number): number {

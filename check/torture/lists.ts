@@ -135,8 +135,8 @@ class Worker {
     const last = this.#last;
     const shown = walk(list, this.#fail, this.#seen);
     for (const { item } of this.#gone) if (shown.comers.has(item)) this.#t.fail("twice", `item ${item} was shown after it had been removed`);
-    const isThere = last !== 0 && (this.#items.state(last) & (ItemState.TAKING | ItemState.OUT)) === 0;
-    if (isThere && !shown.comers.has(last)) this.#t.fail("missing", `item ${last} was in the list all the while, and was not shown`);
+    if (last !== 0 && this.#items.isIn(last) && !shown.comers.has(last))
+      this.#t.fail("missing", `item ${last} was in the list all the while, and was not shown`);
     return shown;
   }
 
@@ -240,13 +240,7 @@ export const lists: Stage = {
     const list = openList(shared);
     const items = new Items(own);
     const { comers } = walk(list, fail, () => {});
-    for (let item = 1; item <= items.count; item++) {
-      const state = items.state(item);
-      const isThere = comers.has(item);
-      if (isThere && (state & ItemState.OUT) !== 0) fail("twice", `item ${item} is in the list, and was removed`);
-      if (!isThere && (state & (ItemState.IN | ItemState.TAKING | ItemState.OUT)) === ItemState.IN)
-        fail("missing", `item ${item} was put in, and is not there`);
-    }
+    items.judge((item) => comers.has(item), fail);
     list.push(stampText(ANCHORS, 0)); // its first writer mends what the dead have left
     if (list.size !== ANCHORS + comers.size + 1) fail("lost", `the list's size is ${list.size}; ${ANCHORS + comers.size + 1} elements are in it`);
   },

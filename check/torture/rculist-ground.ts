@@ -52,7 +52,7 @@ const SEGMENTS = 16;
 /** Own words. */
 const AT = 0;
 const CACHE = 1;
-export const ITEMS = 2;
+const ITEMS = 2;
 
 /** What an entry is. */
 export interface Told {

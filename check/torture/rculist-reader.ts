@@ -5,7 +5,6 @@
  */
 
 import { type Address, field, NULL } from "../../src/memory/address.js";
-import { ItemState, type Items } from "./items.js";
 import { anchorKey, anchorsIn, BOTH_WAYS, CHAIN, COMING, FEEDER, type Ground, LISTS, MAIN, MEMBER, NULLS, type Told } from "./rculist-ground.js";
 import type { ErrorKind } from "./tally.js";
 import { Step, type Thread } from "./thread.js";
@@ -118,7 +117,7 @@ export class ListReader {
     const backwards = list === BOTH_WAYS && t.oneIn(2);
     const shown = new Shown(list, this.#fail, backwards);
     const { items } = ground;
-    const last = [...this.#last].filter(([, item]) => isIn(items, item));
+    const last = [...this.#last].filter(([, item]) => items.isIn(item));
     let steps = 0;
     const standAt = milliseconds > 0 ? t.random.from(1, 10) : 0;
     const see: See = (entry) => {
@@ -144,7 +143,7 @@ export class ListReader {
     shown.end();
     for (const item of this.#gone) if (shown.items.has(item)) this.#fail("twice", `item ${item} was shown after it had been taken out`);
     for (const [of, item] of last) {
-      if (of === shown.list && isIn(items, item) && !shown.items.has(item))
+      if (of === shown.list && items.isIn(item) && !shown.items.has(item))
         this.#fail("missing", `item ${item} was in list ${of} all the while, and was not shown`);
     }
   }
@@ -222,9 +221,9 @@ export class ListReader {
       }
       case 1: {
         const item = this.#last.get(list);
-        if (item === undefined || !isIn(ground.items, item)) return;
+        if (item === undefined || !ground.items.isIn(item)) return;
         const entry = this.#find(ground, list, COMING + item, milliseconds);
-        if (entry === NULL && isIn(ground.items, item)) this.#fail("missing", `item ${item} was in chain ${list} all the while, and was not found`);
+        if (entry === NULL && ground.items.isIn(item)) this.#fail("missing", `item ${item} was in chain ${list} all the while, and was not found`);
         if (entry !== NULL && ground.isWhole(entry, COMING + item) === false) this.#fail("torn", `item ${item} of chain ${list} is not whole`);
         return;
       }
@@ -254,6 +253,3 @@ export class ListReader {
     });
   }
 }
-
-/** Whether an item is in for certain. */
-const isIn = (items: Items, item: number): boolean => (items.state(item) & (ItemState.IN | ItemState.TAKING | ItemState.OUT)) === ItemState.IN;

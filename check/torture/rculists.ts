@@ -6,8 +6,8 @@
 
 import type { Shared } from "../../src/index.js";
 import { type Address, field, NULL } from "../../src/memory/address.js";
-import { ItemState, Items } from "./items.js";
-import { BOTH_WAYS, CHAIN, CHAINS, COMING, FEEDER, Ground, ITEMS, LISTS, MAIN, MEMBER, NULLS, NULLS_CHAINS, type Told } from "./rculist-ground.js";
+import { ItemState } from "./items.js";
+import { BOTH_WAYS, CHAIN, CHAINS, COMING, FEEDER, Ground, LISTS, MAIN, MEMBER, NULLS, NULLS_CHAINS, type Told } from "./rculist-ground.js";
 import { ListReader, Shown } from "./rculist-reader.js";
 import type { Stage } from "./stage.js";
 import { Step, type Thread } from "./thread.js";
@@ -265,12 +265,7 @@ export const rculists: Stage = {
       }
     }
     for (const wrong of ground.violations()) fail("torn", wrong);
-    const items = new Items(own, ITEMS);
-    for (let item = 1; item <= items.count; item++) {
-      const state = items.state(item);
-      if (there.has(item) && (state & ItemState.OUT) !== 0) fail("twice", `item ${item} is in a list, and was taken out`);
-      if (!there.has(item) && (state & (ItemState.IN | ItemState.TAKING)) === ItemState.IN) fail("missing", `item ${item} was put in, and is not there`);
-    }
+    ground.items.judge((item) => there.has(item), fail);
     ground.unlock();
   },
 };

@@ -260,8 +260,7 @@ export class Limbo {
     for (let cache = 0; cache < this.#layout.caches; cache++) {
       const open = this.#openSheaf(cache);
       const sheaf = this.#memory.read(open) as Address;
-      if (sheaf === NULL) continue;
-      if (this.#memory.read(countWord(sheaf)) > 0) this.#close(segment, open);
+      if (sheaf !== NULL && this.#memory.read(countWord(sheaf)) > 0) this.#close(segment, open);
     }
   }
 

@@ -48,9 +48,9 @@ export interface Change {
   /** Blocks that nobody can reach any more. */
   readonly oldBlock: Address;
   readonly oldValue: Address;
-  /** A word of this slot's own, and what it is afterwards. */
+  /** A word of this slot's own, and by how much it is more afterwards. */
   readonly counter: Address;
-  readonly count: number;
+  readonly added: number;
 }
 
 /** One thread's publications for one structure. */
@@ -92,14 +92,15 @@ export class Publication {
   publish(change: Change): boolean {
     const { memory } = this.#heap;
     const note = this.#note;
-    this.finishLast();
+    this.finishLast(); // before the count, which that may change
+    const count = change.counter === NULL ? 0 : memory.load(change.counter) + change.added;
     memory.write(field(note, NoteWord.TO), change.to);
     memory.write(field(note, NoteWord.BLOCK), change.block);
     memory.write(field(note, NoteWord.VALUE), change.value);
     memory.write(field(note, NoteWord.OLD_BLOCK), change.oldBlock);
     memory.write(field(note, NoteWord.OLD_VALUE), change.oldValue);
     memory.write(field(note, NoteWord.COUNTER), change.counter);
-    memory.write(field(note, NoteWord.COUNT), change.count);
+    memory.write(field(note, NoteWord.COUNT), count);
     memory.write(field(note, NoteWord.TAG), this.#tag);
     memory.write(field(note, NoteWord.DOMAIN), this.#domain);
     memory.write(field(note, NoteWord.RETIRING), 0);
@@ -110,7 +111,7 @@ export class Publication {
     }
     if (change.block !== NULL) this.settle(change.block);
     if (change.value !== NULL) this.settle(change.value);
-    if (change.counter !== NULL) memory.store(change.counter, change.count);
+    if (change.counter !== NULL) memory.store(change.counter, count);
     return true;
   }
 
@@ -130,7 +131,7 @@ export class Publication {
     return this.#heap.memory.read(this.#note) !== 0;
   }
 
-  /** A stack overflow may have left a note: finish it. Before `change.count` is reckoned, which that one may change. */
+  /** A stack overflow may have left a note: finish it. */
   finishLast(): void {
     const { slot } = this.#heap;
     if (this.isUnfinished) this.#heap.withArenaLock(() => finishNote(this.#heap, slot.index, false));

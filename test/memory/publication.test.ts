@@ -47,8 +47,7 @@ class Publisher {
       if (from !== NULL) publication.settle(from);
       if (oldValue !== NULL) publication.settle(oldValue);
       between();
-      const count = memory.load(this.#count) + 1;
-      const change = { word: this.#base, from, to: block, block, value, oldBlock: from, oldValue, counter: this.#count, count };
+      const change = { word: this.#base, from, to: block, block, value, oldBlock: from, oldValue, counter: this.#count, added: 1 };
       isDone = publication.publish(change);
       if (isDone) {
         if (from !== NULL) domain.retire(from);

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Shared, u32 } from "../../src/index.js";
+import { Shared, type SharedMap, u32 } from "../../src/index.js";
 import { Header } from "../../src/memory/layout.js";
 import { SHEAF_CAPACITY } from "../../src/memory/sheaf.js";
 
@@ -10,12 +10,28 @@ const overflow = (): never => {
   throw new RangeError("Maximum call stack size exceeded");
 };
 
+type Numbers = SharedMap<number, number>;
+
+/** A map whose updates retire, with nothing waiting. */
+async function filled(): Promise<{ shared: Shared; map: Numbers }> {
+  const shared = Shared.create({ bytes: 2 ** 23 });
+  const map = shared.map("m", { key: u32, value: u32 });
+  for (let i = 0; i < 200; i++) map.set(i, i);
+  await shared.domain.barrier();
+  return { shared, map };
+}
+
+/** All goes on, and nothing is broken. */
+async function goesOn(shared: Shared, map: Numbers): Promise<void> {
+  for (let i = 0; i < 5000; i++) map.set(i % 200, i);
+  await shared.domain.barrier();
+  assert.deepEqual([[...map].length, map.size, map.check(), shared.check()], [200, 200, [], []]);
+  shared.close();
+}
+
 for (const moment of ["before", "after"] as const) {
   test(`retiring: ${moment} a full sheaf was put into its segment`, async () => {
-    const shared = Shared.create({ bytes: 2 ** 23 });
-    const map = shared.map("m", { key: u32, value: u32 });
-    for (let i = 0; i < 200; i++) map.set(i, i);
-    await shared.domain.barrier();
+    const { shared, map } = await filled();
     const { sheaves } = shared.domain.arena.heap;
     const { push } = sheaves;
     let overflows = 0;
@@ -33,18 +49,12 @@ for (const moment of ["before", "after"] as const) {
         assert.ok(error instanceof RangeError);
       }
     }
-    for (let i = 0; i < 5000; i++) map.set(i % 200, i);
-    await shared.domain.barrier();
-    assert.deepEqual([[...map].length, map.size, map.check(), shared.check()], [200, 200, [], []]);
-    shared.close();
+    await goesOn(shared, map);
   });
 }
 
 test("retiring: after a sheaf that is not full was put into its segment, while grace periods go on", async () => {
-  const shared = Shared.create({ bytes: 2 ** 23 });
-  const map = shared.map("m", { key: u32, value: u32 });
-  for (let i = 0; i < 200; i++) map.set(i, i);
-  await shared.domain.barrier();
+  const { shared, map } = await filled();
   const { sheaves } = shared.domain.arena.heap;
   const { push } = sheaves;
   let overflows = 0;
@@ -65,10 +75,7 @@ test("retiring: after a sheaf that is not full was put into its segment, while g
     }
     isDeep = false;
   }
-  for (let i = 0; i < 5000; i++) map.set(i % 200, i);
-  await shared.domain.barrier();
-  assert.deepEqual([[...map].length, map.size, map.check(), shared.check()], [200, 200, [], []]);
-  shared.close();
+  await goesOn(shared, map);
 });
 
 test("letting the arena lock go: this thread finds that it has it still, and mends what it protects", () => {

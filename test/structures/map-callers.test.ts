@@ -18,17 +18,6 @@ import { SURVIVOR, THIRD, World } from "../support/world.js";
 const code = (expected: string) => ({ code: expected });
 const words = { key: u32, value: u32 } as const;
 
-/** Run `fn` while the time of day is `offset()` ms from what it is. */
-function withClock(offset: () => number, fn: () => void): void {
-  const { now } = Date;
-  Date.now = () => now() + offset();
-  try {
-    fn();
-  } finally {
-    Date.now = now;
-  }
-}
-
 test("differences that undo each other in the next word do not give keys one hash, whatever the seed", () => {
   const random = new Random(seedOf("crafted keys"));
   // Of pairs of words, each as it is or with its highest bit flipped and what a product with 2^31 and a shift by 15 make of that: 2^10 keys.
@@ -244,65 +233,51 @@ test("a bounded map comes back to its bound, and makes no table for entries that
 
 test("a table shrinks when its entries expire, not only when they are deleted", () => {
   const shared = Shared.create({ bytes: 2 ** 24 });
-  let later = 0;
-  withClock(
-    () => later,
-    () => {
-      const map = shared.map("m", { ...words, ttl: 1000 });
-      for (let i = 0; i < 5000; i++) map.set(i, i);
-      const most = map.buckets;
-      for (let i = 0; i < 20_000; i++) {
-        map.set(10_000 + i, i);
-        if (i % 100 === 0) later += 1000;
-      }
-      assert.ok(map.buckets <= most / 4, `${map.buckets} buckets for ${map.size} entries; there were ${most}`);
-      assert.deepEqual(map.check(), []);
-    },
-  );
+  let time = Date.now();
+  const map = openSharedMap(shared.domain, { ...words, ttl: 1000 }, { now: () => time });
+  for (let i = 0; i < 5000; i++) map.set(i, i);
+  const most = map.buckets;
+  for (let i = 0; i < 20_000; i++) {
+    map.set(10_000 + i, i);
+    if (i % 100 === 0) time += 1000;
+  }
+  assert.ok(map.buckets <= most / 4, `${map.buckets} buckets for ${map.size} entries; there were ${most}`);
+  assert.deepEqual(map.check(), []);
   shared.close();
 });
 
 test("a table that setMany() makes does not shrink while more expire than come", () => {
   const shared = Shared.create({ bytes: 2 ** 25 });
-  let later = 0;
-  withClock(
-    () => later,
-    () => {
-      const map = shared.map("m", { ...words, ttl: 1000 });
-      for (let i = 0; i < 5000; i++) map.set(i, i);
-      later = 5000;
-      const { resize } = Tables.prototype;
-      let resized = 0;
-      Tables.prototype.resize = function (bits) {
-        resized++;
-        return resize.call(this, bits);
-      };
-      try {
-        map.setMany(Array.from({ length: 50_000 }, (_, i) => [10_000 + i, i]));
-      } finally {
-        Tables.prototype.resize = resize;
-      }
-      assert.equal(resized, 1);
-      assert.deepEqual(map.check(), []);
-    },
-  );
+  let time = Date.now();
+  const map = openSharedMap(shared.domain, { ...words, ttl: 1000 }, { now: () => time });
+  for (let i = 0; i < 5000; i++) map.set(i, i);
+  time += 5000;
+  const { resize } = Tables.prototype;
+  let resized = 0;
+  Tables.prototype.resize = function (bits) {
+    resized++;
+    return resize.call(this, bits);
+  };
+  try {
+    map.setMany(Array.from({ length: 50_000 }, (_, i) => [10_000 + i, i]));
+  } finally {
+    Tables.prototype.resize = resize;
+  }
+  assert.equal(resized, 1);
+  assert.deepEqual(map.check(), []);
   shared.close();
 });
 
 test("where the time of day is before the map's making, entries do not stay for years", () => {
   const shared = Shared.create({ bytes: 2 ** 22 });
-  let later = 0;
-  withClock(
-    () => later,
-    () => {
-      const map = shared.map("m", { ...words, ttl: 60_000 });
-      later = -3_600_000;
-      map.set(1, 1);
-      assert.equal(map.get(1), 1);
-      later = 24 * 3_600_000;
-      assert.equal(map.get(1), undefined);
-    },
-  );
+  const made = Date.now();
+  let time = made;
+  const map = openSharedMap(shared.domain, { ...words, ttl: 60_000 }, { now: () => time });
+  time = made - 3_600_000;
+  map.set(1, 1);
+  assert.equal(map.get(1), 1);
+  time = made + 24 * 3_600_000;
+  assert.equal(map.get(1), undefined);
   shared.close();
 });
 

@@ -367,7 +367,7 @@ export class Cell<T, None = undefined> {
         memory.write(field(block, BlockWord.VERSION), (version + 1) | 0);
         if (old !== NULL) this.#publication.settle(old);
         // Spelled out: a spread of what is always NULL took most of the time of a set.
-        const change = { word: this.#pointer, from: old, to: block, block, value: NULL, oldBlock: old, oldValue: NULL, counter: NULL, count: 0 };
+        const change = { word: this.#pointer, from: old, to: block, block, value: NULL, oldBlock: old, oldValue: NULL, counter: NULL, added: 0 };
         if (!this.#publication.publish(change)) continue;
         this.#publication.retireOld(change, this.#retire);
         return (version + 1) >>> 0;

@@ -146,7 +146,6 @@ export class Entries<K> {
     const tables = this.#tables;
     const publication = this.#publication;
     const isVariable = this.#codec.words === undefined;
-    publication.finishLast();
     for (;;) {
       const found = tables.locate(hash);
       if (found !== "open") return found;
@@ -180,7 +179,7 @@ export class Entries<K> {
         oldBlock,
         oldValue,
         counter: this.added === 0 ? NULL : this.#count,
-        count: this.added === 0 ? 0 : memory.load(this.#count) + this.added,
+        added: this.added,
       };
       if (!publication.publish(change)) {
         this.#heap.kfree(made); // another was faster

@@ -211,9 +211,8 @@ export class SharedMap<K, T, V = T> {
     if (decoded === undefined && !this.#isPlain) return this.#read(hash);
     const entry = this.#find(hash);
     let value: T | undefined;
-    if (entry !== NULL && decoded === undefined) value = this.#codec.read(this.#memory, this.#buckets.valueOf(entry));
-    else if (entry !== NULL && decoded !== undefined) {
-      value = decoded.get(hash, this.#buckets.entryVersion(entry));
+    if (entry !== NULL) {
+      value = decoded === undefined ? this.#codec.read(this.#memory, this.#buckets.valueOf(entry)) : decoded.get(hash, this.#buckets.entryVersion(entry));
       if (value === undefined) return this.#getAnew(hash);
     }
     this.#reader.exit();

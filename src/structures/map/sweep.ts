@@ -34,7 +34,6 @@ export class Sweeper<K> {
   readonly #tables: Tables;
   readonly #entries: Entries<K>;
   readonly #options: SweeperOptions;
-  #gone = 0;
 
   constructor({ domain, header }: Place, buckets: Buckets<K>, tables: Tables, entries: Entries<K>, options: SweeperOptions) {
     this.#memory = domain.arena.memory;
@@ -55,18 +54,22 @@ export class Sweeper<K> {
     const isFull = size() > maxEntries;
     // Twice round finds one in any case: the first time no entry may be unused.
     const most = isFull ? 2 * inSection(this.#reader, () => this.#tables.current.buckets) : 2;
-    this.#gone = 0;
+    let gone = 0;
     try {
-      for (let steps = 0; steps < most; steps++) if (this.#sweepBucket(isFull) && isFull && size() <= maxEntries) break;
+      for (let steps = 0; steps < most; steps++) {
+        const went = this.#sweepBucket(isFull);
+        gone += went;
+        if (went > 0 && isFull && size() <= maxEntries) break;
+      }
     } catch (error) {
       // The entry is in, whatever keeps others from going: the next one that comes sweeps on.
       if (!(error instanceof OutOfMemoryError || error instanceof LockTimeoutError)) throw error;
     }
-    return this.#gone;
+    return gone;
   }
 
-  /** Gives whether an entry went. */
-  #sweepBucket(isFull: boolean): boolean {
+  /** Gives how many entries went. */
+  #sweepBucket(isFull: boolean): number {
     const going = inSection(this.#reader, () => {
       const buckets = this.#buckets;
       const block = this.#tables.find(this.#nextHand());
@@ -80,12 +83,11 @@ export class Sweeper<K> {
       if (isFull && going.length === 0 && block > EMPTY) buckets.clearUsed(block);
       return going.map((i) => ({ key: buckets.key(block, i), version: buckets.entryVersion(buckets.entry(block, i)) }));
     });
-    let went = false;
+    let went = 0;
     for (const { key, version } of going) {
       if (!this.#entries.update(key, { value: undefined, expected: version, expires: 0, isSweep: true })) continue;
-      this.#gone++;
       this.#options.swept();
-      went = true;
+      went++;
     }
     return went;
   }

@@ -300,7 +300,7 @@ export class Tables {
       this.#memory.compareExchange(at, word, moved);
       return;
     }
-    const change = { word: at, from: word, to: moved, block: NULL, value: NULL, oldBlock: block, oldValue: NULL, counter: NULL, count: 0 };
+    const change = { word: at, from: word, to: moved, block: NULL, value: NULL, oldBlock: block, oldValue: NULL, counter: NULL, added: 0 };
     if (this.#publication.publish(change)) this.#publication.retireOld(change, this.#retire);
   }
 
@@ -376,7 +376,7 @@ export class Tables {
     const block = this.stock.take(bytes);
     if (block === NULL) return false;
     this.#buckets.write(block);
-    const change = { word: target, from: UNMADE, to: block, block, value: NULL, oldBlock: NULL, oldValue: NULL, counter: NULL, count: 0 };
+    const change = { word: target, from: UNMADE, to: block, block, value: NULL, oldBlock: NULL, oldValue: NULL, counter: NULL, added: 0 };
     if (this.#publication.publish(change)) this.#publication.done();
     else this.#heap.kfree(block);
     return true;
@@ -535,10 +535,8 @@ export class Tables {
     const next = this.#domain.allocate(bytes, () => this.#create(LEAST_BITS, EMPTY, base | 0));
     for (const block of gone) this.#publication.settle(block);
     const counter = countOf(this.#place.header, this.#heap.slot.index);
-    this.#publication.finishLast();
-    const count = this.#memory.load(counter) - entries;
     // Commits: in a bucket that is HELD, readers and writers look for this. Published, so that a reaper who finds it done sets the count.
-    const change = { word: table.next, from: NULL, to: next, block: NULL, value: NULL, oldBlock: NULL, oldValue: NULL, counter, count };
+    const change = { word: table.next, from: NULL, to: next, block: NULL, value: NULL, oldBlock: NULL, oldValue: NULL, counter, added: -entries };
     this.#publication.publish(change);
     this.#publication.done();
     this.#memory.store(this.#root, next);
